@@ -1,0 +1,1 @@
+"""Cases: flagged accounts, the ladder of steps, and the rules by which a case moves."""

@@ -1,0 +1,194 @@
+"""Merge one batch of flags into accounts, addresses, cases and flags: a few set-based statements, one transaction.
+
+Safe to run twice, and by several processes at once: accounts are locked in one order before anything is decided
+about them, and unique constraints hold what the locks do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from cases.reading import FlagRow
+from django.db import connection, transaction
+
+from cases.actors import Actor
+from cases.models import State
+
+_INCOMING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
+    line bigint, source text, reference text, external_id text, display_name text, language text, timezone text,
+    policy_id bigint, reported_at timestamptz, reason text, evidence jsonb, addresses text[], canonicals text[],
+    account_id bigint, case_id bigint
+) ON COMMIT DELETE ROWS
+"""
+_COLUMNS = (
+    "line, source, reference, external_id, display_name, language, timezone, policy_id, reported_at, reason, evidence, "
+    "addresses, canonicals"
+)
+_TYPES = "int8 text text text text text text int8 timestamptz text jsonb text[] text[]".split()
+
+# Rows whose flag is known already, from before or from further up in this batch, have nothing more to say.
+_DROP_KNOWN = """
+DELETE FROM incoming i WHERE EXISTS (
+    SELECT 1 FROM cases_flag f WHERE f.source = i.source AND f.reference = i.reference
+) OR EXISTS (
+    SELECT 1 FROM incoming e WHERE e.source = i.source AND e.reference = i.reference AND e.line < i.line
+)
+"""
+
+_ACCOUNTS = """
+INSERT INTO cases_account (external_id, display_name, language, timezone, described_at)
+SELECT DISTINCT ON (external_id) external_id, display_name, language, timezone, reported_at
+FROM incoming ORDER BY external_id, reported_at DESC, line DESC
+ON CONFLICT (external_id) DO NOTHING
+"""
+
+_LOCK_ACCOUNTS = """
+WITH held AS (
+    SELECT a.id, a.external_id FROM cases_account a
+    WHERE a.external_id IN (SELECT external_id FROM incoming) ORDER BY a.id FOR NO KEY UPDATE
+)
+UPDATE incoming i SET account_id = held.id FROM held WHERE held.external_id = i.external_id
+"""
+
+# A newer report describes the account better than an older one.
+_DESCRIBE = """
+UPDATE cases_account a
+SET display_name = n.display_name, language = n.language, timezone = n.timezone, described_at = n.reported_at
+FROM (
+    SELECT DISTINCT ON (account_id) account_id, display_name, language, timezone, reported_at
+    FROM incoming ORDER BY account_id, reported_at DESC, line DESC
+) n
+WHERE a.id = n.account_id AND a.described_at < n.reported_at
+"""
+
+# An address is valid from the report that first named it until the report that named another in its place.
+_ADDRESSES = """
+WITH named AS (
+    SELECT DISTINCT ON (account_id, rank, i.reported_at)
+           account_id, (a.rank - 1)::smallint AS rank, i.reported_at AS valid_from, a.address, a.canonical, i.source
+    FROM incoming i, unnest(i.addresses, i.canonicals) WITH ORDINALITY AS a(address, canonical, rank)
+    ORDER BY account_id, rank, i.reported_at, i.line
+), known AS (
+    SELECT p.account_id, p.rank, p.valid_from, p.canonical
+    FROM cases_contactpoint p
+    WHERE p.channel = 'email' AND p.account_id IN (SELECT account_id FROM named)
+), periods AS (
+    SELECT account_id, rank, valid_from, canonical, address, source, false AS old FROM named
+    UNION ALL
+    SELECT account_id, rank, valid_from, canonical, NULL, NULL, true FROM known
+), changes AS (
+    SELECT *, lag(canonical) OVER w AS before
+    FROM periods WINDOW w AS (PARTITION BY account_id, rank ORDER BY valid_from, old DESC)
+)
+INSERT INTO cases_contactpoint (account_id, channel, rank, address, canonical, source, valid_from)
+SELECT account_id, 'email', rank, address, canonical, 'flag:' || left(source, 90), valid_from
+FROM changes WHERE NOT old AND canonical IS DISTINCT FROM before
+ON CONFLICT (account_id, channel, rank, valid_from) DO NOTHING
+"""
+
+_END_PERIODS = """
+UPDATE cases_contactpoint p SET valid_to = e.ends
+FROM (
+    SELECT id, lead(valid_from) OVER (PARTITION BY account_id, rank ORDER BY valid_from) AS ends
+    FROM cases_contactpoint
+    WHERE channel = 'email' AND account_id IN (
+        SELECT account_id FROM cases_contactpoint
+        WHERE channel = 'email' AND account_id IN (SELECT account_id FROM incoming)
+        GROUP BY account_id, rank HAVING count(*) > 1
+    )
+) e
+WHERE e.id = p.id AND p.valid_to IS DISTINCT FROM e.ends
+"""
+
+_OPEN_CASES = """
+WITH opened AS (
+    INSERT INTO cases_case (account_id, policy_id, ladder_id, wave_id, state, resolution, version, opened_at)
+    SELECT DISTINCT i.account_id, i.policy_id, l.ladder_id, %(wave)s::bigint, %(state)s, '', 1, %(at)s::timestamptz
+    FROM incoming i
+    JOIN (SELECT policy_id, max(id) AS ladder_id FROM cases_ladder GROUP BY policy_id) l USING (policy_id)
+    ON CONFLICT (account_id, policy_id) WHERE NOT (state = 'closed') DO NOTHING
+    RETURNING id
+)
+INSERT INTO cases_transition (case_id, old, new, actor_id, actor_label, reason, at)
+SELECT id, '', %(state)s, %(actor)s::integer, %(label)s, 'flagged', %(at)s FROM opened
+"""
+
+_FLAGS = """
+INSERT INTO cases_flag (source, reference, case_id, wave_id, reported_at, reason, evidence)
+SELECT i.source, i.reference, c.id, %(wave)s, i.reported_at, i.reason, i.evidence
+FROM incoming i
+JOIN cases_case c ON c.account_id = i.account_id AND c.policy_id = i.policy_id AND NOT (c.state = 'closed')
+ORDER BY i.line
+ON CONFLICT (source, reference) DO NOTHING
+"""
+
+
+def merge(
+    rows: Iterable[FlagRow], policies: Mapping[str, int], *, wave_id: int | None, actor: Actor, at: datetime
+) -> dict[str, int]:
+    """Merge a batch.
+
+    Args:
+        rows: some thousands; each policy slug is a key of `policies` (slug to id).
+        wave_id: the run that they belong to.
+
+    Returns:
+        Counts: flags_new, flags_known, cases_opened, cases_joined, accounts_new.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_INCOMING)
+        with cursor.copy(f"COPY incoming ({_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(_TYPES)
+            read = 0
+            for row in rows:
+                copy.write_row(_row(row, policies))
+                read += 1
+        cursor.execute("ANALYZE incoming")  # without it, the planner takes the table for empty
+        cursor.execute(_DROP_KNOWN)
+        cursor.execute(_ACCOUNTS)
+        accounts_new = cursor.rowcount
+        cursor.execute(_LOCK_ACCOUNTS)
+        if accounts_new < cursor.rowcount:
+            cursor.execute(_DROP_KNOWN)  # again, now that nobody else can add flags of these accounts
+            cursor.execute(_DESCRIBE)
+        cursor.execute(_ADDRESSES)
+        cursor.execute(_END_PERIODS)
+        values: dict[str, Any] = {
+            "wave": wave_id,
+            "state": State.OPEN.value,
+            "at": at,
+            "actor": actor.user_id,
+            "label": actor.label,
+        }
+        cursor.execute(_OPEN_CASES, values)
+        opened = cursor.rowcount
+        cursor.execute(_FLAGS, values)
+        new = cursor.rowcount
+    return {
+        "flags_new": new,
+        "flags_known": read - new,
+        "cases_opened": opened,
+        "cases_joined": new - opened,
+        "accounts_new": accounts_new,
+    }
+
+
+def _row(row: FlagRow, policies: Mapping[str, int]) -> tuple[Any, ...]:
+    return (
+        row.line,
+        row.source,
+        row.reference,
+        row.external_id,
+        row.display_name,
+        row.language,
+        row.timezone,
+        policies[row.policy],
+        row.reported_at,
+        row.reason,
+        row.evidence,
+        [email for email, _ in row.emails],
+        [canonical for _, canonical in row.emails],
+    )

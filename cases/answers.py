@@ -1,0 +1,152 @@
+"""Was this account warned? Who is meant, what the evidence says, and what follows from it. Nothing here writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from cases.deadlines import has_passed, response_deadline
+from cases.models import Account, Case, ContactPoint, State, Step
+from cases.models.policy import RungKind
+from cases.reading import canonical_email
+from notices import tokens
+from notices.grading import Standing
+from notices.history import NoticeHistory, histories
+from notices.kinds import Kind, Verdict
+from notices.models import Notice
+
+
+class Match(Enum):
+    FOUND = "found"
+    NOT_FOUND = "not found"
+    AMBIGUOUS = "ambiguous"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who is meant by what somebody typed: accounts, and the case or notice where one was named."""
+
+    accounts: tuple[Account, ...]
+    case_id: int | None = None
+    notice_id: int | None = None
+
+    @property
+    def match(self) -> Match:
+        if not self.accounts:
+            return Match.NOT_FOUND
+        return Match.FOUND if len(self.accounts) == 1 else Match.AMBIGUOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for one notice of one case."""
+
+    case: Case
+    step: Step
+    history: NoticeHistory
+    headline: str
+    follows: str
+    deadline_at: datetime | None
+
+
+def find(who: str) -> Found:
+    """Who is meant: an external id, an e-mail address (current or former), a case number or a notice id.
+
+    A printed reference counts as a notice id if its check letters are right.
+    """
+    who = who.strip()
+    if match := re.fullmatch(r"N-(\d{1,18})", who, re.IGNORECASE):
+        return _by_notice(int(match[1]))
+    if (notice_id := tokens.read_reference(who)) is not None:
+        return _by_notice(notice_id)
+    if match := re.fullmatch(r"C-(\d{1,18})", who, re.IGNORECASE):
+        case = Case.objects.select_related("account").filter(pk=int(match[1])).first()
+        return Found((case.account,), case_id=case.pk) if case else Found(())
+    by_id = Account.objects.filter(external_id=who)
+    if by_id or "@" not in who:
+        return Found(tuple(by_id))
+    points = ContactPoint.objects.filter(canonical=canonical_email(who))
+    return Found(tuple(Account.objects.filter(pk__in=points.values("account")).order_by("external_id")))
+
+
+def _by_notice(notice_id: int) -> Found:
+    step = Step.objects.select_related("case__account").filter(notice=notice_id).first()
+    return Found((step.case.account,), case_id=step.case_id, notice_id=notice_id) if step else Found(())
+
+
+def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> list[Answer]:
+    """The answers for every notice of the account, case or notice that was found, oldest first."""
+    steps = Step.objects.filter(case__account=found.accounts[0]).select_related("case__policy", "rung", "notice")
+    if found.case_id is not None:
+        steps = steps.filter(case=found.case_id)
+    if found.notice_id is not None:
+        steps = steps.filter(notice=found.notice_id)
+    if known_at is not None:
+        steps = steps.filter(decided_at__lte=known_at)
+    ordered = list(steps.order_by("decided_at", "pk"))
+    told = histories([step.notice for step in ordered], now=now, known_at=known_at)
+    return [_answer(step, told[step.notice_id], found.accounts[0], ordered, known_at or now) for step in ordered]
+
+
+def _answer(step: Step, history: NoticeHistory, account: Account, steps: Sequence[Step], now: datetime) -> Answer:
+    served_at, window = history.standing.served_at, step.rung.window_days
+    deadline_at = response_deadline(served_at, window, account.timezone) if served_at and window else None
+    later = [s for s in steps if s.case_id == step.case_id and s.pk > step.pk and s.overturned_at is None]
+    return Answer(
+        case=step.case,
+        step=step,
+        history=history,
+        headline=headline(history, account.timezone),
+        follows=_follows(step, history.standing, deadline_at, later, account.timezone, now),
+        deadline_at=deadline_at,
+    )
+
+
+def local(moment: datetime, zone: str) -> str:
+    """A moment in the account's own time, for people: 12 May 2026, 14:03 (Europe/Berlin)."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%-d %B %Y, %H:%M} ({zone})"
+
+
+def headline(history: NoticeHistory, zone: str) -> str:
+    """The verdict in one sentence, with the fact that it rests on."""
+    facts = {fact.kind: fact for fact in history.facts if fact.grade == history.standing.grade and fact.grade}
+    shown = next((fact for fact in history.facts if fact.kind == Kind.SHOWN), None)
+    if Kind.ACKNOWLEDGED in facts:
+        told = f"acknowledged by the account holder on {local(facts[Kind.ACKNOWLEDGED].at, zone)}"
+        return f"Proven: shown to the signed-in account on {local(shown.at, zone)}, and {told}." if shown else f"Proven: {told}."
+    if facts and history.standing.verdict in (Verdict.PROVEN, Verdict.PROBABLE):
+        fact = min(facts.values(), key=lambda f: f.at)
+        return f"{Verdict(history.standing.verdict).label}: {fact.what} on {local(fact.at, zone)}."
+    link = history.standing.weakest_link
+    return f"{Verdict(history.standing.verdict).label}: {link[:1].lower()}{link[1:]}"
+
+
+def _follows(
+    step: Step, standing: Standing, deadline_at: datetime | None, later: Sequence[Step], zone: str, now: datetime
+) -> str:
+    """What the verdict means for the case."""
+    kind = step.rung.kind
+    if step.overturned_at is not None and step.overturned_at <= now:
+        return f"The {kind} was overturned; nothing rests on it."
+    suspended = any(s.rung.kind == RungKind.SUSPENSION for s in later) and step.case.state == State.SUSPENDED
+    if standing.served_at is None:
+        if suspended:
+            return f"The {kind} was never served: a suspension that rests on it alone must be lifted."
+        wait = f" It will count as served on {local(standing.deemed_due_at, zone)} unless it comes back." if standing.deemed_due_at else ""
+        return f"The clock has not started: the {kind} is not served.{wait} No further step may rest on it."
+    if deadline_at is None:
+        return f"The {kind} is served; it sets no time to answer."
+    if later:
+        return f"The time to answer passed on {local(deadline_at, zone)}; the {later[0].rung.kind} that followed stands on it."
+    if has_passed(deadline_at, now=now):
+        return f"The time to answer passed on {local(deadline_at, zone)}: the next step may be taken."
+    return f"The account has until {local(deadline_at, zone)} to answer; no further step may be taken before."
+
+
+def notices_of(account: Account) -> list[Notice]:
+    """Every notice ever issued to the account, newest first."""
+    return list(Notice.objects.filter(recipient=account.external_id).order_by("-issued_at", "-pk"))

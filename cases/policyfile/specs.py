@@ -1,0 +1,90 @@
+"""What a policies file says, as values. Everything here has passed every check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A template in one language (in canonical case); `body` is Markdown with {{ placeholders }}."""
+
+    language: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSpec:
+    """A template. `kind` is warning, escalation or suspension; `texts` has one per language, at least one."""
+
+    slug: str
+    kind: str
+    texts: tuple[TemplateText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersionSpec:
+    """A policy's text as in force from a moment (00:00 UTC, aware), by language, the default included."""
+
+    number: int
+    in_force_from: datetime
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RungSpec:
+    """One rung of a ladder.
+
+    Attributes:
+        position: 1 for the first.
+        kind: warning, escalation or suspension.
+        template: slug of a template of the same file and the same kind.
+        window_days: response window from service, 1 to 365; None for a suspension.
+        grade: evidence of this grade or more serves at once.
+        deemed_channels, deemed_days: deemed service, both set or both None.
+        channels: chains that run at once; inside one, the next is tried when the one before fails for good.
+        approvals: persons besides the decider who must agree, 0 or 1.
+        on_deadline: "propose" the next step or "proceed" with it.
+    """
+
+    position: int
+    kind: str
+    template: str
+    window_days: int | None
+    grade: int
+    deemed_channels: int | None
+    deemed_days: int | None
+    channels: tuple[tuple[str, ...], ...]
+    approvals: int
+    on_deadline: str
+
+    @property
+    def service_rule(self) -> dict[str, Any]:
+        """The rule as JSON: `{"grade": 2}`, or `{"grade": 2, "deemed": {"channels": 2, "days": 7}}`."""
+        rule: dict[str, Any] = {"grade": self.grade}
+        if self.deemed_channels is not None:
+            rule["deemed"] = {"channels": self.deemed_channels, "days": self.deemed_days}
+        return rule
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """A policy, its versions and its rungs in order. `titles` is by language, the default included."""
+
+    slug: str
+    default_language: str
+    titles: Mapping[str, str]
+    versions: tuple[PolicyVersionSpec, ...]
+    rungs: tuple[RungSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A whole file, in its own order."""
+
+    templates: tuple[TemplateSpec, ...]
+    policies: tuple[PolicySpec, ...]

@@ -1,0 +1,107 @@
+"""Deliveries as rows, and the hint to the workers after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from notices import composing, tokens
+from notices.bulk import copy_rows, next_ids
+from notices.models import Delivery, DeliveryState
+
+log = logging.getLogger(__name__)
+
+HINT_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One address to try: channel name, address, and the caller's own id of the contact point."""
+
+    channel: str
+    address: str
+    ref: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery to be made. `first` is the delivery that it repeats, if it repeats one: they share a Message-ID."""
+
+    notice_id: int
+    name: str
+    contact: Contact
+    chain: int = 0
+    position: int = 0
+    first: int | None = None
+    retry_of: int | None = None
+    retry_reason: str = ""
+
+
+def queue(planned: Sequence[Planned], *, due_at: datetime) -> list[int]:
+    """Write the deliveries, due at `due_at`, and hint at them after the commit. Returns their ids in order."""
+    ids = next_ids(Delivery, len(planned))
+    copy_rows(
+        Delivery,
+        _COLUMNS,
+        _TYPES,
+        (
+            (
+                pk,
+                plan.notice_id,
+                plan.contact.channel,
+                plan.contact.address,
+                plan.contact.ref,
+                plan.chain,
+                plan.position,
+                plan.retry_of,
+                plan.retry_reason,
+                _head(plan, pk),
+                DeliveryState.QUEUED.value,
+                due_at,
+                0,
+                "",
+                "",
+                "",
+            )
+            for pk, plan in zip(ids, planned, strict=True)
+        ),
+    )
+    hint_on_commit(ids)
+    return ids
+
+
+_COLUMNS = (
+    "id notice_id channel address contact_ref chain position retry_of_id retry_reason head state due_at tries "
+    "provider provider_id reply"
+).split()
+_TYPES = (
+    "int8 int8 varchar varchar int8 int2 int2 int8 varchar bytea varchar timestamptz int2 varchar varchar text".split()
+)
+
+
+def _head(plan: Planned, pk: int) -> bytes:
+    """The header lines of one recipient; none for channels that are no mail."""
+    if plan.contact.channel != "email":
+        return b""
+    return composing.head(plan.name, plan.contact.address, tokens.message_id(plan.first or pk))
+
+
+def hint_on_commit(delivery_ids: Sequence[int]) -> None:
+    """Name these deliveries to the workers once the transaction is committed."""
+    for start in range(0, len(delivery_ids), HINT_SIZE):
+        transaction.on_commit(partial(_hint, list(delivery_ids[start : start + HINT_SIZE])))
+
+
+def _hint(delivery_ids: list[int]) -> None:
+    """Send one task. Only a hint: the rows are the truth, and the sweep finds what a broker forgets or refuses."""
+    try:
+        current_app.send_task("notices.tasks.send", args=[delivery_ids], retry=False)
+    except OperationalError:
+        log.warning("The broker did not take a hint of %d deliveries; the sweep will find them.", len(delivery_ids))

@@ -1,0 +1,1 @@
+"""Signals that notices hears. Provider events join here once their webhooks are open."""
