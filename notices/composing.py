@@ -93,10 +93,10 @@ def _quoted(text: str) -> bytes:
     return binascii.b2a_qp(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(), istext=True)
 
 
-def sender() -> str:
-    """The From header of every notice, from NOTICE_FROM."""
-    name, address = parseaddr(settings.NOTICE_FROM)
-    return formataddr((name, address))
+@lru_cache(maxsize=8)
+def _mailbox(text: str) -> str:
+    """A name and address as a header value, the name encoded where it has to be."""
+    return formataddr(parseaddr(text))
 
 
 def head(name: str, address: str, message_id: str) -> bytes:
@@ -175,7 +175,7 @@ class Composition:
         page = _fill(self._html, {name: _html(value) for name, value in values.items()})
         return b"".join(
             (
-                f"From: {sender()}\r\nDate: {date}\r\nSubject: {_encoded(_fill(self._subject, values))}\r\n"
+                f"From: {_mailbox(settings.NOTICE_FROM)}\r\nDate: {date}\r\nSubject: {_encoded(_fill(self._subject, values))}\r\n"
                 "Auto-Submitted: auto-generated\r\n"  # RFC 3834: vacation programs should not answer
                 f"Content-Language: {self.language}\r\nMIME-Version: 1.0\r\n"
                 f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n--{BOUNDARY}\r\n'
