@@ -37,7 +37,7 @@ BOUNDARY = "=_due-notice"
 _PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
 # Placeholders pass through Markdown, the sanitiser and the CSS inliner as this inert text. The link has the form of
 # an address, so that Markdown may use it as one.
-_MARK = re.compile(r"https://zqx-(\w+?)-xqz\.invalid|zqx-(\w+?)-xqz")
+_MARK = re.compile(r"https://zqx-([\w-]+?)-xqz\.invalid|zqx-([\w-]+?)-xqz")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 

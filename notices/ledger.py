@@ -93,10 +93,11 @@ def append(facts: Sequence[NewFact]) -> list[int]:
                 SELECT * FROM unnest(
                     %s::bytea[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
                     %s::bytea[], %s::bytea[], %s::bytea[]
-                ) AS t(key, notice_id, delivery_id, kind, source, at, test, commitment, salt, body)
+                ) WITH ORDINALITY
+                AS t(key, notice_id, delivery_id, kind, source, at, test, commitment, salt, body, position)
             ), fresh AS (
                 INSERT INTO notices_evidence (key, notice_id, delivery_id, kind, source, occurred_at, test, commitment)
-                SELECT key, notice_id, delivery_id, kind, source, at, test, commitment FROM given ORDER BY key
+                SELECT key, notice_id, delivery_id, kind, source, at, test, commitment FROM given ORDER BY position
                 ON CONFLICT (key) DO NOTHING
                 RETURNING id, key, notice_id
             ), payloads AS (

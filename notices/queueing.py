@@ -10,7 +10,6 @@ from functools import partial
 
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
 from notices import composing, tokens
 from notices.bulk import copy_rows, next_ids
@@ -103,5 +102,9 @@ def _hint(delivery_ids: list[int]) -> None:
     """Send one task. Only a hint: the rows are the truth, and the sweep finds what a broker forgets or refuses."""
     try:
         current_app.send_task("notices.tasks.send", args=[delivery_ids], retry=False)
-    except OperationalError:
-        log.warning("The broker did not take a hint of %d deliveries; the sweep will find them.", len(delivery_ids))
+    except Exception as error:  # each transport has errors of its own, and no hint is worth failing a request for
+        log.warning(
+            "The broker did not take a hint of %d deliveries (%s); the sweep will find them.",
+            len(delivery_ids),
+            type(error).__name__,
+        )

@@ -6,9 +6,10 @@ database here: what is new and what is known already is decided by who loads the
 
 from __future__ import annotations
 
+from cases.policyfile.checking import CHANNELS
 from cases.policyfile.grammar import PLACEHOLDERS, placeholders
 from cases.policyfile.mistakes import Mistake, PolicyFileError
-from cases.policyfile.reader import CHANNELS, parse_policies, read_policies
+from cases.policyfile.reader import parse_policies, read_policies
 from cases.policyfile.specs import (
     PolicyFile,
     PolicySpec,

@@ -25,7 +25,7 @@ IN_EVERY_BODY = ("policy_title", "facts", "link")
 
 
 class Checker:
-    """Reads from the top down. What is wrong is reported and left out; who reports throws the rest away then."""
+    """Reads from the top down. What is wrong is reported and left out; the caller throws the rest away."""
 
     def __init__(self, channels: Collection[str]) -> None:
         self.channels = sorted(channels)
@@ -225,6 +225,6 @@ class Checker:
         days = deemed["days"].integer(1, MAX_WINDOW_DAYS, "a whole number of days")
         if of and chains and of > chains:
             deemed["channels"].wrong(
-                f"can never be met: there are {of} channels at once only with {of} chains, and this rung has {chains}"
+                f"can never be met: {of} channels at once need {of} chains, and there are {chains}"
             )
         return grade, of, days

@@ -1,7 +1,7 @@
 """The language of templates: `{{ name }}`, and nothing else.
 
-Between the braces stand one name and spaces. There is no logic, no filter and no attribute, and no way to write
-a literal `{{`, `}}` or `{%`: wherever one stands, it is taken for a mistake.
+Between the braces stand one name and spaces. There is no logic, no filter and no attribute, and no way to
+write a literal `{{`, `}}` or `{%`: wherever one stands, it is taken for a mistake.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ _SCALAR = re.compile(
 def locate(text: str) -> dict[Path, int]:
     """Lines (from 1) by path: `("policies", 0, "rungs", 1, "window_days")`.
 
-    Every key, table, array and element of the document has its path here: a key the line on which it stands, a
-    table the line of its header (or, where it has none, of the first thing in it).
+    Every key, table, array and element of the document has its path here: a key the line on which it stands,
+    a table the line of its header (or, where it has none, of the first thing in it).
     """
     return _Scan(text).lines
 

@@ -1,7 +1,7 @@
 """A value of a TOML document that knows its path, and the checks that it may have to pass.
 
-A check gives the value, or reports the mistake and gives nothing: so that one reading finds every mistake. What is
-missing has a node too, of which nothing more is reported.
+A check gives the value, or reports the mistake and gives nothing: so that one reading finds every mistake.
+What is missing has a node too, of which nothing more is reported.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def shown(value: object) -> str:
             return "an array"
         case bool():
             return str(value).lower()
+        case datetime():
+            return "a date-time"
         case str():
             return f'"{value[:37]}..."' if len(value) > 40 else f'"{value}"'
         case _:
@@ -73,11 +75,11 @@ class Node:
         if entries is not self.value:
             self._must("a table")
         else:
-            for key in entries.keys() - set(known):
+            for key in [key for key in entries if key not in known]:
                 near = get_close_matches(key, known, 1)
                 hint = f'did you mean "{near[0]}"?' if near else f"there may be {listed(sorted(known))}"
                 self.wrong(f"is not known here; {hint}", key)
-            for key in set(required) - entries.keys():
+            for key in [key for key in required if key not in entries]:
                 self.wrong("is missing", key)
         return {key: Node(entries.get(key, _MISSING), (*self.path, key), self._report) for key in known}
 
@@ -91,7 +93,7 @@ class Node:
         return [Node(value, (*self.path, i), self._report) for i, value in enumerate(self.value)]
 
     def by_language(self) -> dict[str, Node]:
-        """The entries of a table whose keys are language tags, by canonical tag; none if it is no such table."""
+        """The entries of a table whose keys are language tags, by canonical tag."""
         found: dict[str, Node] = {}
         if not isinstance(self.value, dict):
             self._must("a table by language")
@@ -167,5 +169,5 @@ class Node:
         # A TOML date-time is a date too, to Python.
         if type(self.value) is date:
             return datetime.combine(self.value, time(), UTC)
-        self._must("a date without quotes such as 2026-01-31 (it counts from 00:00 UTC)")
+        self._must("a date without quotes such as 2026-01-31 (from 00:00 UTC)")
         return None

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.django_db
 
 def sql(statement: str, *params: object) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what foreign keys still have to check comes before the attack
         cursor.execute(statement, params)
 
 
@@ -53,7 +54,7 @@ def test_append_only_rows_refuse_every_change(model):
     row = model.objects.latest("pk")
     table, key = model._meta.db_table, model._meta.pk.column
     refused_by("append_only", row.save)
-    refused_by("append_only", lambda: model.objects.filter(pk=row.pk).update(pk=F("pk")))
+    refused_by("append_only", lambda: model.objects.filter(pk=row.pk).update(**{key: F(key)}))
     refused_by("append_only", lambda: sql(f"UPDATE {table} SET {key} = {key} WHERE {key} = %s", row.pk))
     refused_by("append_only", lambda: sql(f"DELETE FROM {table} WHERE {key} = %s", row.pk))
     refused_by("append_only", lambda: sql(f"TRUNCATE {table} CASCADE"))
@@ -105,16 +106,18 @@ def suspend_in_sql(case_id: int) -> None:
 
 
 def attacks(case: Case) -> list[Callable[[], object]]:
+    old = case.state
+
     def by_orm() -> None:
         Transition.objects.create(
-            case=case, old=case.state, new="suspended", actor_label="user:mallory", reason="because", at=ago()
+            case=case, old=old, new="suspended", actor_label="user:mallory", reason="because", at=ago()
         )
         case.state = "suspended"
         case.save(update_fields=["state"])
 
     def by_update() -> None:
         Transition.objects.create(
-            case=case, old=case.state, new="suspended", actor_label="user:mallory", reason="because", at=ago()
+            case=case, old=old, new="suspended", actor_label="user:mallory", reason="because", at=ago()
         )
         Case.objects.filter(pk=case.pk).update(state="suspended")
 
@@ -174,9 +177,11 @@ def test_the_deferred_door_is_shut_too():
     def attack() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        suspend_in_sql(case.pk)
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            Transition.objects.create(
+                case=case, old="warned", new="suspended", actor_label="user:mallory", reason="because", at=ago()
+            )
+            cursor.execute("UPDATE cases_case SET state = 'suspended' WHERE id = %s", [case.pk])
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as COMMIT does
 
     refused_by("suspension_needs_served_warning", attack)
 
@@ -249,15 +254,17 @@ def test_one_open_case_per_account_and_policy():
 
 def test_one_step_per_rung():
     step = warned()
-    other = warned(account="other")
+    notice = Notice.objects.get(pk=step.notice_id)
+    notice.pk = None
+    notice.save()  # a second one, so that nothing but the rung stands in the way
     refused_by(
         "one_step_per_rung",
         lambda: sql(
             "INSERT INTO cases_step (case_id, rung_id, policy_version_id, notice_id, decided_at, actor_label, reason, "
-            "automated, deadline_handled) SELECT %s, rung_id, policy_version_id, notice_id, now(), 'x', 'x', false, false "
+            "automated, deadline_handled) SELECT case_id, rung_id, policy_version_id, %s, now(), 'x', 'x', false, false "
             "FROM cases_step WHERE id = %s",
-            step.case_id,
-            other.pk,
+            notice.pk,
+            step.pk,
         ),
     )
 

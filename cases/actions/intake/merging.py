@@ -19,7 +19,7 @@ from cases.models import State
 _INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
     line bigint, source text, reference text, external_id text, display_name text, language text, timezone text,
-    policy_id bigint, reported_at timestamptz, reason text, evidence jsonb, addresses text[], canonicals text[],
+    policy_id bigint, reported_at timestamptz, reason text, evidence text, addresses text[], canonicals text[],
     account_id bigint, case_id bigint
 ) ON COMMIT DELETE ROWS
 """
@@ -27,7 +27,7 @@ _COLUMNS = (
     "line, source, reference, external_id, display_name, language, timezone, policy_id, reported_at, reason, evidence, "
     "addresses, canonicals"
 )
-_TYPES = "int8 text text text text text text int8 timestamptz text jsonb text[] text[]".split()
+_TYPES = "int8 text text text text text text int8 timestamptz text text text[] text[]".split()
 
 # Rows whose flag is known already, from before or from further up in this batch, have nothing more to say.
 _DROP_KNOWN = """
@@ -40,7 +40,8 @@ DELETE FROM incoming i WHERE EXISTS (
 
 _ACCOUNTS = """
 INSERT INTO cases_account (external_id, display_name, language, timezone, described_at)
-SELECT DISTINCT ON (external_id) external_id, display_name, language, timezone, reported_at
+SELECT DISTINCT ON (external_id) external_id, display_name, coalesce(nullif(language, ''), 'en'),
+       coalesce(nullif(timezone, ''), 'UTC'), reported_at
 FROM incoming ORDER BY external_id, reported_at DESC, line DESC
 ON CONFLICT (external_id) DO NOTHING
 """
@@ -53,10 +54,13 @@ WITH held AS (
 UPDATE incoming i SET account_id = held.id FROM held WHERE held.external_id = i.external_id
 """
 
-# A newer report describes the account better than an older one.
+# A newer report describes the account better than an older one, as far as it says anything.
 _DESCRIBE = """
 UPDATE cases_account a
-SET display_name = n.display_name, language = n.language, timezone = n.timezone, described_at = n.reported_at
+SET display_name = coalesce(nullif(n.display_name, ''), a.display_name),
+    language = coalesce(nullif(n.language, ''), a.language),
+    timezone = coalesce(nullif(n.timezone, ''), a.timezone),
+    described_at = n.reported_at
 FROM (
     SELECT DISTINCT ON (account_id) account_id, display_name, language, timezone, reported_at
     FROM incoming ORDER BY account_id, reported_at DESC, line DESC
@@ -118,7 +122,7 @@ SELECT id, '', %(state)s, %(actor)s::integer, %(label)s, 'flagged', %(at)s FROM 
 
 _FLAGS = """
 INSERT INTO cases_flag (source, reference, case_id, wave_id, reported_at, reason, evidence)
-SELECT i.source, i.reference, c.id, %(wave)s, i.reported_at, i.reason, i.evidence
+SELECT i.source, i.reference, c.id, %(wave)s, i.reported_at, i.reason, i.evidence::jsonb
 FROM incoming i
 JOIN cases_case c ON c.account_id = i.account_id AND c.policy_id = i.policy_id AND NOT (c.state = 'closed')
 ORDER BY i.line

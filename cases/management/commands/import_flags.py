@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
             try:
                 report = import_flags(
-                    read_flags(file, source=source, policy=policy, policies=policies.keys(), now=datetime.now(UTC)),
+                    read_flags(file, source=source or "", policy=policy or "", policies=policies.keys(), now=datetime.now(UTC)),
                     actor=system("import_flags"),
                     at=datetime.now(UTC),
                     file_name=file.name,

@@ -1,0 +1,184 @@
+"""Rows of a CSV file (RFC 4180): a header, columns in any order, line ends in quotes.
+
+A quote that is never closed takes in what follows. It shows at the next quote, at the end of the file or when the row
+becomes too long; then only the line where the row began is rejected, and reading begins anew at the line after it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from difflib import get_close_matches
+from operator import itemgetter
+
+from cases.reading.lines import Lines, damaged, storable, with_bad_bytes
+from cases.reading.rows import (
+    COLUMNS,
+    MAX_HEADER,
+    MAX_ROW,
+    REQUIRED,
+    FileReport,
+    FlagRow,
+    FlagsFileError,
+    RejectedRow,
+)
+from cases.reading.values import Values, shown
+
+_FIELD_LIMIT = 131_072  # the csv module's own default
+
+
+class _TooLong(Exception):
+    """The row that is being read has more than MAX_ROW characters."""
+
+
+class CsvRows:
+    """The rows of `lines`; the header is read at once.
+
+    Raises:
+        FlagsFileError: the header is not one.
+    """
+
+    def __init__(self, lines: Lines, report: FileReport, values: Values, given: set[str]) -> None:
+        self._lines = lines
+        self._source = iter(lines)
+        self._report = report
+        self._values = values
+        self._taken: list[str] = []  # the lines of the row that is being read
+        self._size = 0
+        self._pending: deque[str] = deque()  # lines to be read again
+        self._ended = False
+        # The limit is the whole process's: somebody may have lowered it, and nobody should find it lowered.
+        if csv.field_size_limit() < _FIELD_LIMIT:
+            csv.field_size_limit(_FIELD_LIMIT)
+        header = self._header()
+        self._width = len(header)
+        self._at = 1 + len(self._taken)  # the line on which the next row begins
+        self._taken.clear()
+        lines.bad -= set(range(self._at))
+        self._pick = self._picker(header, given)
+
+    def _feed(self) -> Iterator[str]:
+        taken, pending = self._taken, self._pending
+        while True:
+            line = pending.popleft() if pending else next(self._source, None)
+            if line is None:
+                self._ended = True
+                return
+            self._size = self._size + len(line) if taken else len(line)
+            taken.append(line)
+            if self._size > MAX_ROW:
+                raise _TooLong
+            yield line
+
+    def _header(self) -> list[str]:
+        try:
+            for row in csv.reader(self._feed(), strict=True):
+                if any(name.strip() for name in row):
+                    break
+            else:
+                raise FlagsFileError("The file is empty: it has no header.")
+        except (csv.Error, _TooLong) as error:
+            raise FlagsFileError(
+                "The first line is not the header of a CSV file: its quotes do not match."
+            ) from error
+        if self._size > MAX_HEADER:
+            raise FlagsFileError("The first line is not the header of a CSV file: it is too long.")
+        return [name.strip().lower() for name in row]
+
+    def _picker(self, header: list[str], given: set[str]) -> itemgetter[str]:
+        """What takes a row's values in the order of COLUMNS, with "" (put behind the row) for those it lacks."""
+        missing = [
+            name for name in (*REQUIRED, "policy", "source") if name not in header and name not in given
+        ]
+        if len(header) == 1 and len(missing) > 1:
+            for mark, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+                if mark in header[0]:
+                    raise FlagsFileError(f"The columns are divided by {what}. Save the file with commas.")
+        unknown = [name for name in header if name not in COLUMNS]
+        if missing:
+            hints = []
+            for name in missing:
+                near = get_close_matches(name, unknown, 1)
+                hints.append(f'{name} (is "{near[0]}" meant?)' if near else name)
+            option = (
+                " or give --policy"
+                if missing == ["policy"]
+                else " or give --source"
+                if missing == ["source"]
+                else ""
+            )
+            raise FlagsFileError(f"The header lacks {', '.join(hints)}. Add what is missing{option}.")
+        for name in COLUMNS:
+            if header.count(name) > 1:
+                raise FlagsFileError(f"The header has the column {name} {header.count(name)} times.")
+        for name in dict.fromkeys(unknown):
+            self._report.warn(f"The column {shown(name)} is not known and is left out.")
+        return itemgetter(*(header.index(name) if name in header else -1 for name in COLUMNS))
+
+    def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
+        while True:
+            try:
+                yield from self._rows()
+                break
+            except csv.Error as error:
+                if self._ended and self._lines.damage:
+                    break  # in the middle of a row: no wonder that it has no end
+                found = self._begin_anew(str(error))
+            except _TooLong:
+                found = self._begin_anew("")
+            yield found
+        if self._lines.damage:
+            yield damaged(self._lines, self._at, "".join(self._taken))
+
+    def _rows(self) -> Iterator[FlagRow | RejectedRow]:
+        """Rows, until one of them breaks the grammar."""
+        taken, bad, width = self._taken, self._lines.bad, self._width
+        pick, flag = self._pick, self._values.flag
+        for row in csv.reader(self._feed(), strict=True):
+            found: FlagRow | RejectedRow | list[str] | None = None
+            if len(row) == width:
+                row.append("")
+                found = flag(self._at, *pick(row))
+            elif any(map(str.strip, row)):
+                found = [f"The row has {len(row)} fields, but the header has {width}."]
+            if bad:
+                found = with_bad_bytes(found, bad, self._at, len(taken))
+            if type(found) is list:
+                found = RejectedRow(self._at, storable("".join(taken).rstrip("\r\n")), tuple(found))
+            self._at += len(taken)
+            taken.clear()
+            if found:
+                yield found
+
+    def _begin_anew(self, error: str) -> RejectedRow:
+        """Reject the first line of the row that is being read, and give back the others."""
+        first, *others = self._taken
+        if others:
+            self._report.warn(
+                f"A quote in line {self._at} does not match; reading began anew at the next line."
+            )
+        rejected = RejectedRow(self._at, storable(first.rstrip("\r\n")), (self._reason(error, len(others)),))
+        self._lines.bad.discard(self._at)
+        self._pending.extendleft(reversed(others))
+        self._at += 1
+        self._taken.clear()
+        return rejected
+
+    def _reason(self, error: str, others: int) -> str:
+        """The csv module's complaint, or none where the row is too long, as a sentence for people."""
+        if "expected after" in error and others:
+            return f"The row has a quote that is not closed, or not doubled inside a field (seen in line {self._at + others})."
+        if "expected after" in error:
+            return (
+                'The row has text after a closing quote; a quote inside a quoted field is written twice ("").'
+            )
+        if others or "end of data" in error:
+            return "The row has a quote that is not closed."
+        if not error:
+            return f"The row has more than {MAX_ROW:,} characters; only its beginning is kept."
+        if "field limit" in error:
+            return f"The row has a field of more than {_FIELD_LIMIT:,} characters."
+        if "new-line" in error:
+            return "The row has a carriage return that is neither in quotes nor part of a line end."
+        return f"The row is not CSV: {error}."

@@ -1,0 +1,110 @@
+"""Rows of a JSON Lines file: one object on each line, blank lines between them allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cases.reading.evidence import check_size, check_storable, decode, is_suspect, text_of
+from cases.reading.lines import Lines, damaged, storable, with_bad_bytes
+from cases.reading.rows import COLUMNS, MAX_ROW, FileReport, FlagRow, RejectedRow
+from cases.reading.values import FORMS, Values, shown
+
+_KNOWN = frozenset(COLUMNS)
+_IDS = frozenset({"reference", "external_id"})  # may be whole numbers
+_EVIDENCE = COLUMNS.index("evidence")
+
+
+class JsonRows:
+    """The rows of `lines`; iterate once."""
+
+    def __init__(self, lines: Lines, report: FileReport, values: Values) -> None:
+        self._lines = lines
+        self._report = report
+        self._values = values
+        self._told: set[str] = set()  # unknown keys
+
+    def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
+        number = 0
+        bad = self._lines.bad
+        for number, line in enumerate(self._lines, 1):
+            found: FlagRow | RejectedRow | list[str] | None = None
+            if len(line) > MAX_ROW:
+                found = [f"The row has more than {MAX_ROW:,} characters; only its beginning is kept."]
+            elif not line.isspace():
+                found = self._row(number, line)
+            if bad:
+                found = with_bad_bytes(found, bad, number, 1)
+            if type(found) is list:
+                found = RejectedRow(number, storable(line.rstrip("\r\n")), tuple(found))
+            if found:
+                yield found
+        if self._lines.damage:
+            yield damaged(self._lines, number + 1)
+
+    def _row(self, number: int, line: str) -> FlagRow | list[str]:
+        try:
+            row = decode(line)
+        except ValueError as error:
+            return [f"The row {error}."]
+        if type(row) is not dict:
+            return ["The row is JSON, but not an object."]
+        if not row.keys() <= _KNOWN:
+            self._tell(row)
+        refused: dict[str, str] = {}  # reasons by column
+        if is_suspect(line):
+            for name in _KNOWN & row.keys():
+                try:
+                    check_storable(row[name])
+                except ValueError as error:
+                    refused[name] = f"{name} {error}."
+        texts = []
+        for name in COLUMNS:
+            value = row.get(name, "")
+            if type(value) is not str:
+                if value is None or name == "evidence":
+                    value = ""
+                elif type(value) is int and name in _IDS:
+                    value = str(value)
+                else:
+                    refused[name] = f"{name} is {_what(value)}, but must be text: {FORMS[name]}."
+                    value = ""
+            texts.append(value)
+        if (evidence := row.get("evidence")) is not None:
+            try:
+                texts[_EVIDENCE] = _evidence(line, evidence)
+            except ValueError as error:
+                refused.setdefault("evidence", f"evidence {error}.")
+        found = self._values.flag(number, *texts, evidence_checked=True)
+        if not refused:
+            return found
+        others = [] if type(found) is FlagRow else [r for r in found if r.partition(" ")[0] not in refused]
+        return [*refused.values(), *others]
+
+    def _tell(self, row: dict[str, Any]) -> None:
+        for name in row.keys() - _KNOWN - self._told:
+            if len(self._told) <= FileReport.MAX_WARNINGS:
+                self._told.add(name)
+                self._report.warn(f"The key {shown(name)} is not known and is left out.")
+
+
+def _evidence(line: str, evidence: Any) -> str:
+    if type(evidence) is not dict:
+        raise ValueError(f"is {_what(evidence)}, but must be {FORMS['evidence']}")
+    text = text_of(evidence, line)
+    check_size(text)
+    return text
+
+
+def _what(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "an object"
+        case list():
+            return "an array"
+        case str():
+            return f"the text {shown(value)}"
+        case _:
+            return f"the number {value}"

@@ -1,0 +1,183 @@
+"""The front door: what kind of file is this, and its rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from pathlib import PurePath
+from types import TracebackType
+from typing import BinaryIO
+
+from cases.reading.csvrows import CsvRows
+from cases.reading.jsonrows import JsonRows
+from cases.reading.lines import GZIP, Damaged, Lines, chunks, unpacked
+from cases.reading.rows import MAX_HEADER, FileReport, FlagRow, FlagsFileError, RejectedRow
+from cases.reading.values import Values
+
+_BOM = b"\xef\xbb\xbf"
+_OTHER_KINDS = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ\x00": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"%PDF": "a PDF document",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+
+
+class FlagReader:
+    """The rows of a flags file, once, and the report on it. Made by `read_flags`."""
+
+    def __init__(
+        self, rows: Iterable[FlagRow | RejectedRow], report: FileReport, owned: BinaryIO | None
+    ) -> None:
+        self.report = report
+        self._rows = iter(rows)
+        self._owned = owned
+
+    def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
+        report = self.report
+        for row in self._rows:
+            if type(row) is FlagRow:
+                report.good += 1
+            else:
+                report.rejected += 1
+            yield row
+        self.close()
+
+    def batches(self, size: int = 1000) -> Iterator[tuple[list[FlagRow], list[RejectedRow]]]:
+        """Good and rejected rows, up to `size` of both together at a time, each in the order of the file."""
+        good: list[FlagRow] = []
+        rejected: list[RejectedRow] = []
+        for row in self:
+            if type(row) is FlagRow:
+                good.append(row)
+            else:
+                rejected.append(row)  # type: ignore[arg-type]  # mypy does not narrow by type(...) is
+            if len(good) + len(rejected) >= size:
+                yield good, rejected
+                good, rejected = [], []
+        if good or rejected:
+            yield good, rejected
+
+    def close(self) -> None:
+        """Close the file, if it was opened here. Reading to the end does it too."""
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> FlagReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_flags(
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    now: datetime,
+    source: str = "",
+    policy: str = "",
+    policies: Collection[str] | None = None,
+) -> FlagReader:
+    """Read flags from CSV or JSON Lines, either of them gzipped or not.
+
+    The kind is told by the contents. The file is streamed: memory does not grow with it. The header is read before
+    this returns; the rows follow as they are asked for.
+
+    Args:
+        file: a path, or a binary stream, which need not be seekable and stays open.
+        now: aware; no report may lie after it (but for a day, for the clocks of others).
+        source, policy: for rows that name none of their own.
+        policies: slugs that there are; a row that names another is rejected. None: every well-formed slug will do.
+    Raises:
+        FlagsFileError: this is no flags file; the message is a sentence for people.
+        OSError: it cannot be read.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        name = os.fspath(file)
+        stream = owned = open(file, "rb")  # noqa: SIM115  (the reader closes it)
+    else:
+        name = getattr(file, "name", "")
+        stream, owned = file, None
+    try:
+        rows, report = _open(stream, str(name), source, policy, policies, now)
+    except BaseException:
+        if owned is not None:
+            owned.close()
+        raise
+    return FlagReader(rows, report, owned)
+
+
+def _open(
+    stream: BinaryIO, name: str, source: str, policy: str, policies: Collection[str] | None, now: datetime
+) -> tuple[CsvRows | JsonRows, FileReport]:
+    first, rest = _begun(chunks(stream), len(GZIP))
+    compressed = first.startswith(GZIP)
+    if compressed:
+        try:
+            first, rest = _begun(unpacked(chain((first,), rest)), MAX_HEADER)
+        except Damaged as error:
+            raise FlagsFileError(f"The compressed file {error} before its first row.") from error
+    else:
+        first, rest = _begun(chain((first,), rest), MAX_HEADER)
+    first = first.removeprefix(_BOM)
+    report = FileReport(_kind(first, name), compressed)
+    lines = Lines(chain((first,), rest))
+    values = Values(source=source.strip(), policy=policy.strip(), policies=policies, now=now)
+    if report.format == "jsonl":
+        return JsonRows(lines, report, values), report
+    given = {column for column, value in (("source", source), ("policy", policy)) if value.strip()}
+    return CsvRows(lines, report, values, given), report
+
+
+def _begun(data: Iterator[bytes], least: int) -> tuple[bytes, Iterator[bytes]]:
+    """The data's first `least` bytes or its first line, whichever is less, or more; and the rest.
+
+    Raises:
+        Damaged: there is nothing before the damage. Otherwise the rest raises it.
+    """
+    first = b""
+    try:
+        for chunk in data:
+            first += chunk
+            if len(first) >= least or b"\n" in first.lstrip():
+                break
+    except Damaged as error:
+        if not first:
+            raise
+        return first, _damage(error)
+    return first, data
+
+
+def _damage(error: Damaged) -> Iterator[bytes]:
+    yield b""
+    raise error
+
+
+def _kind(first: bytes, name: str) -> str:
+    """csv or jsonl, by how the file begins."""
+    for magic, what in _OTHER_KINDS.items():
+        if first.startswith(magic):
+            raise FlagsFileError(f"The file is {what}. Give CSV or JSON Lines in UTF-8, plain or gzipped.")
+    text = first.lstrip()
+    if not text:
+        raise FlagsFileError("The file is empty.")
+    if b"\0" in first:
+        raise FlagsFileError("The file is not text. Give CSV or JSON Lines in UTF-8, plain or gzipped.")
+    if text.startswith(b"["):
+        raise FlagsFileError("The file is one JSON array. Give JSON Lines: each object on a line of its own.")
+    if text.partition(b"\n")[0].strip() == b"{":
+        raise FlagsFileError(
+            "The file has a JSON object over several lines. Give JSON Lines: each on one line."
+        )
+    suffixes = [suffix.lower() for suffix in PurePath(name).suffixes if suffix.lower() != ".gz"]
+    if text.startswith(b"{") or suffixes[-1:] in ([".jsonl"], [".ndjson"], [".json"]):
+        return "jsonl"
+    return "csv"

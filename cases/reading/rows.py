@@ -1,0 +1,100 @@
+"""What comes out of a flags file: good rows, rejected rows, and what is to be said of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+# In the order in which a row's values are checked.
+COLUMNS = (
+    "reference",
+    "external_id",
+    "display_name",
+    "email",
+    "email2",
+    "language",
+    "timezone",
+    "policy",
+    "reported_at",
+    "reason",
+    "evidence",
+    "source",
+)
+REQUIRED = ("reference", "external_id", "reported_at", "reason")
+
+# Characters, except where bytes are named. As wide as the columns of the database, or narrower.
+MAX_REFERENCE = 200
+MAX_EXTERNAL_ID = 200
+MAX_NAME = 200
+MAX_SOURCE = 100
+MAX_REASON = 20_000
+MAX_EVIDENCE_BYTES = 65_536
+MAX_ROW = 262_144  # a row as it stands in the file, all its lines
+MAX_HEADER = 65_536
+
+
+class FlagRow(NamedTuple):
+    """One good row, in an order that suits COPY.
+
+    Attributes:
+        line: the row's first line in the file, from 1.
+        emails: none, one or two pairs of the address as written and its canonical form for comparisons; two rows of
+            one address in two spellings are one.
+        language: canonical BCP 47 tag, or "".
+        timezone: IANA name, or "".
+        reported_at: aware, UTC.
+        evidence: the text of a JSON object that PostgreSQL takes as jsonb, or None.
+    """
+
+    line: int
+    source: str
+    reference: str
+    external_id: str
+    display_name: str
+    emails: tuple[tuple[str, str], ...]
+    language: str
+    timezone: str
+    policy: str
+    reported_at: datetime
+    reason: str
+    evidence: str | None
+
+
+class RejectedRow(NamedTuple):
+    """One row that cannot be taken.
+
+    Attributes:
+        line: its first line in the file, from 1.
+        raw: the row as it stands there, without its last line end. Bytes that are not UTF-8, and NUL, are written as
+            `\\xfc`; only a row of more than MAX_ROW characters is not whole.
+        reasons: one sentence for each thing that is wrong with it.
+    """
+
+    line: int
+    raw: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What is known of a file as a whole; counts and warnings grow while it is read."""
+
+    format: str  # csv or jsonl
+    compressed: bool
+    good: int = 0
+    rejected: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    MAX_WARNINGS = 20
+
+    def warn(self, sentence: str) -> None:
+        """Keep a warning, unless there are many already."""
+        if len(self.warnings) < self.MAX_WARNINGS:
+            self.warnings.append(sentence)
+        elif len(self.warnings) == self.MAX_WARNINGS:
+            self.warnings.append("There are more warnings of this kind.")
+
+
+class FlagsFileError(Exception):
+    """The file as a whole cannot be read; its text is a sentence for people."""

@@ -1,0 +1,53 @@
+"""The text of a frozen notice, taken out of its bytes for a page of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import cast
+
+import nh3
+
+from notices.models import Notice
+from notices.reading import content
+
+# What a letter is made of. Nothing that has a look, loads anything, or could pass for a part of our page.
+_TAGS = set(
+    "p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i u s a blockquote br hr code pre table thead tbody tr th td".split()
+)
+_ATTRIBUTES = {"a": {"href"}, "*": {"lang", "dir"}}
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenText:
+    """A notice's subject, its HTML part sanitised to bare structure, and its plain text."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def frozen_text(notice: Notice) -> FrozenText:
+    """Read a notice's frozen bytes. The HTML is safe to put into a page."""
+    message = cast(EmailMessage, message_from_bytes(content(notice), policy=default))
+    return FrozenText(
+        subject=str(message["Subject"]), html=sanitised(_part(message, "html")), text=_part(message, "plain")
+    )
+
+
+def sanitised(html: str) -> str:
+    """HTML cut down to the structure of a letter: no style, script, form, image, class or id."""
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        clean_content_tags={"script", "style", "title"},
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+    ).strip()
+
+
+def _part(message: EmailMessage, subtype: str) -> str:
+    part = message.get_body(preferencelist=(subtype,))
+    return str(part.get_content()) if part else ""
