@@ -16,7 +16,9 @@ class QuestionForm(forms.Form):
         help_text="The platform's account id, an e-mail address (also a former one), a case such as C-12, or a notice: "
         "N-12, or the reference printed on it.",
         error_messages={"required": "Say whom you mean."},
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
     as_of = forms.DateTimeField(
         label="As of (UTC)",
@@ -39,7 +41,9 @@ class DecisionForm(forms.Form):
     reason = forms.CharField(
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField"}),
-        error_messages={"required": "Say why: the reason is kept with the decision and shown to those who ask."},
+        error_messages={
+            "required": "Say why: the reason is kept with the decision and shown to those who ask."
+        },
     )
 
     def __init__(self, *args: object, needed: bool, help_text: str, **kwargs: object) -> None:

@@ -61,7 +61,9 @@ def overview(*, now: datetime) -> Overview:
 
 def count(*, now: datetime) -> Overview:
     """Count now. The standing of notices is taken from their rows, where recording keeps it."""
-    deliveries = _by(Delivery.objects.filter(state__in=[DeliveryState.REFUSED, DeliveryState.UNKNOWN]), "state")
+    deliveries = _by(
+        Delivery.objects.filter(state__in=[DeliveryState.REFUSED, DeliveryState.UNKNOWN]), "state"
+    )
     return Overview(
         counted_at=now,
         cases=_parts(State.choices, _by(Case.objects.all(), "state")),

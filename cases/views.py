@@ -21,7 +21,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """What this is; for signed-in staff also the question box and what waits for a person."""
     if not (request.user.is_authenticated and request.user.is_staff):
         return page(request, "cases/welcome.html", {})
-    return page(request, "cases/home.html", {"form": QuestionForm(), "overview": overview(now=timezone.now())})
+    return page(
+        request, "cases/home.html", {"form": QuestionForm(), "overview": overview(now=timezone.now())}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -47,6 +47,7 @@ def main() -> int:
         return 1
     var = embedded.Place.here().var / "demo"
     shutil.rmtree(var, ignore_errors=True)
+    (var / "log").mkdir(parents=True)
     for name in ("new", "cur", "tmp"):
         (var / "maildir" / name).mkdir(parents=True)
     os.environ |= {

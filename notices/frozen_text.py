@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import cast
 
 import nh3
 
@@ -15,7 +14,8 @@ from notices.reading import content
 
 # What a letter is made of. Nothing that has a look, loads anything, or could pass for a part of our page.
 _TAGS = set(
-    "p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i u s a blockquote br hr code pre table thead tbody tr th td".split()
+    "p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i u s a blockquote br hr code pre "
+    "table thead tbody tr th td".split()
 )
 _ATTRIBUTES = {"a": {"href"}, "*": {"lang", "dir"}}
 
@@ -31,7 +31,7 @@ class FrozenText:
 
 def frozen_text(notice: Notice) -> FrozenText:
     """Read a notice's frozen bytes. The HTML is safe to put into a page."""
-    message = cast(EmailMessage, message_from_bytes(content(notice), policy=default))
+    message = message_from_bytes(content(notice), policy=default)
     return FrozenText(
         subject=str(message["Subject"]), html=sanitised(_part(message, "html")), text=_part(message, "plain")
     )

@@ -68,7 +68,9 @@ def close_session(request: HttpRequest) -> None:
 def inbox(recipient: str) -> list[Listed]:
     """Every notice ever issued to this recipient, newest first. Two queries, whatever their number."""
     notices = list(
-        Notice.objects.filter(recipient=recipient).only("kind", "recipient", "issued_at").order_by("-issued_at", "-pk")
+        Notice.objects.filter(recipient=recipient)
+        .only("kind", "recipient", "issued_at")
+        .order_by("-issued_at", "-pk")
     )
     acknowledged = acknowledgements(notices)
     return [Listed(notice, acknowledged.get(notice.pk)) for notice in notices]

@@ -21,7 +21,9 @@ def page_language() -> str:
     return pgettext("tag of this page's language", "en")
 
 
-def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
     """Render a page about people: in one language throughout, never stored on the way."""
     with translation.override(page_language()):
         response = render(request, template, {"platform": settings.NOTICE_PLATFORM, **context}, status=status)

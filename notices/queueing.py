@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,9 @@ from notices.models import Delivery, DeliveryState
 log = logging.getLogger(__name__)
 
 HINT_SIZE = 200
+LEAVE_ALONE_SECONDS = 10.0
+
+_leave_alone_until = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,13 @@ def hint_on_commit(delivery_ids: Sequence[int]) -> None:
 
 
 def _hint(delivery_ids: list[int]) -> None:
-    """Send one task. Only a hint: the rows are the truth, and the sweep finds what a broker forgets or refuses."""
+    """Send one task. Only a hint: the rows are the truth, and the sweep finds what a broker forgets or refuses.
+
+    After a failure the broker is left alone for a while, so that a wave does not wait for it batch by batch.
+    """
+    global _leave_alone_until
+    if time.monotonic() < _leave_alone_until:
+        return
     try:
         current_app.send_task("notices.tasks.send", args=[delivery_ids], retry=False)
     except Exception as error:  # each transport has errors of its own, and no hint is worth failing a request for
@@ -108,3 +118,4 @@ def _hint(delivery_ids: list[int]) -> None:
             len(delivery_ids),
             type(error).__name__,
         )
+        _leave_alone_until = time.monotonic() + LEAVE_ALONE_SECONDS

@@ -53,7 +53,7 @@ def for_holder(
 
     @cache_control(no_store=True)
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         who = holder.holder(request, at=timezone.now())
         if who is None:
             return page(request, "notices/no_session.html", {}, status=403)

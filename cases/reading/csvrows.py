@@ -1,7 +1,7 @@
 """Rows of a CSV file (RFC 4180): a header, columns in any order, line ends in quotes.
 
-A quote that is never closed takes in what follows. It shows at the next quote, at the end of the file or when the row
-becomes too long; then only the line where the row began is rejected, and reading begins anew at the line after it.
+A quote that is never closed takes in what follows. It shows at the next quote, at the end of the file or when
+the row becomes too long. Then only the line where the row began is rejected; reading begins anew after it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from difflib import get_close_matches
 from operator import itemgetter
+from typing import Any
 
 from cases.reading.lines import Lines, damaged, storable, with_bad_bytes
 from cases.reading.rows import (
@@ -77,17 +78,24 @@ class CsvRows:
                 if any(name.strip() for name in row):
                     break
             else:
-                raise FlagsFileError("The file is empty: it has no header.")
+                damage = self._lines.damage
+                what = (
+                    f"The compressed file {damage} before its first row."
+                    if damage
+                    else "The file has no header."
+                )
+                raise FlagsFileError(what)
         except (csv.Error, _TooLong) as error:
-            raise FlagsFileError(
-                "The first line is not the header of a CSV file: its quotes do not match."
-            ) from error
+            what = "its quotes do not match"
+            if "new-line" in str(error):
+                what = "its lines end in carriage returns alone"
+            raise FlagsFileError(f"The file has no CSV header: {what}.") from error
         if self._size > MAX_HEADER:
-            raise FlagsFileError("The first line is not the header of a CSV file: it is too long.")
+            raise FlagsFileError("The file has no CSV header: its first line is too long.")
         return [name.strip().lower() for name in row]
 
-    def _picker(self, header: list[str], given: set[str]) -> itemgetter[str]:
-        """What takes a row's values in the order of COLUMNS, with "" (put behind the row) for those it lacks."""
+    def _picker(self, header: list[str], given: set[str]) -> itemgetter[Any]:
+        """Takes a row's values in the order of COLUMNS; those it lacks are "", put behind the row."""
         missing = [
             name for name in (*REQUIRED, "policy", "source") if name not in header and name not in given
         ]
@@ -100,15 +108,10 @@ class CsvRows:
             hints = []
             for name in missing:
                 near = get_close_matches(name, unknown, 1)
-                hints.append(f'{name} (is "{near[0]}" meant?)' if near else name)
-            option = (
-                " or give --policy"
-                if missing == ["policy"]
-                else " or give --source"
-                if missing == ["source"]
-                else ""
-            )
-            raise FlagsFileError(f"The header lacks {', '.join(hints)}. Add what is missing{option}.")
+                hints.append(f"{name} (is {shown(near[0])} meant?)" if near else name)
+            options = " or ".join(f"--{name}" for name in missing if name in ("policy", "source"))
+            also = f" (or say it with {options})" if options else ""
+            raise FlagsFileError(f"The header lacks {', '.join(hints)}. Add what is missing{also}.")
         for name in COLUMNS:
             if header.count(name) > 1:
                 raise FlagsFileError(f"The header has the column {name} {header.count(name)} times.")
@@ -140,11 +143,13 @@ class CsvRows:
             if len(row) == width:
                 row.append("")
                 found = flag(self._at, *pick(row))
-            elif any(map(str.strip, row)):
+            else:
                 found = [f"The row has {len(row)} fields, but the header has {width}."]
+            if isinstance(found, list) and not any(map(str.strip, row)):
+                found = None  # a blank line, or commas only, as spreadsheets leave behind
             if bad:
                 found = with_bad_bytes(found, bad, self._at, len(taken))
-            if type(found) is list:
+            if isinstance(found, list):
                 found = RejectedRow(self._at, storable("".join(taken).rstrip("\r\n")), tuple(found))
             self._at += len(taken)
             taken.clear()
@@ -156,7 +161,7 @@ class CsvRows:
         first, *others = self._taken
         if others:
             self._report.warn(
-                f"A quote in line {self._at} does not match; reading began anew at the next line."
+                f"A quote in line {self._at} is not closed; reading began anew at the next line."
             )
         rejected = RejectedRow(self._at, storable(first.rstrip("\r\n")), (self._reason(error, len(others)),))
         self._lines.bad.discard(self._at)
@@ -168,11 +173,10 @@ class CsvRows:
     def _reason(self, error: str, others: int) -> str:
         """The csv module's complaint, or none where the row is too long, as a sentence for people."""
         if "expected after" in error and others:
-            return f"The row has a quote that is not closed, or not doubled inside a field (seen in line {self._at + others})."
+            seen = self._at + others
+            return f"The row has a quote that is not closed, or not doubled (it shows in line {seen})."
         if "expected after" in error:
-            return (
-                'The row has text after a closing quote; a quote inside a quoted field is written twice ("").'
-            )
+            return 'The row has text after a closing quote; a quote inside quotes is written twice ("").'
         if others or "end of data" in error:
             return "The row has a quote that is not closed."
         if not error:

@@ -1,7 +1,8 @@
 """Is this an e-mail address, and when are two the same?
 
-Addresses by RFC 5321 and, with letters beyond ASCII, RFC 6531. Not taken, though the RFCs have them: quoted local
-parts ("a b"@example.com), addresses of machines ([192.0.2.1]) and domains without a dot. Nobody signs up with one.
+Addresses by RFC 5321 and, with letters beyond ASCII, RFC 6531. Not taken, though the RFCs have them: quoted
+local parts ("a b"@example.com), addresses of machines ([192.0.2.1]), domains without a dot. Nobody signs up
+with one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NUMBER = re.compile(r"[0-9]+")
 
 
 def canonical_email(address: str) -> str:
-    """The address in the form in which two are compared: lower case, normalised (NFC), the domain as A-labels.
+    """The address in the form in which two are compared: lower case, NFC, the domain as A-labels (RFC 5890).
 
     Whether case counts in a local part is for its domain to say (RFC 5321, 2.4); in practice it never does.
 
@@ -72,7 +73,7 @@ def _international_local(local: str) -> str:
 def _domain(domain: str) -> str:
     if not domain.isascii() or "xn--" in domain.lower():
         try:
-            # UTS 46 maps what a keyboard gives (upper case, full-width letters, ideographic stops) beforehand.
+            # UTS 46 maps what keyboards give (upper case, full-width letters, ideographic stops).
             domain = idna.encode(domain, uts46=True, std3_rules=True).decode()
         except (idna.IDNAError, UnicodeError) as error:
             raise ValueError("its domain is not a valid internationalised name") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cases.reading.evidence import check_size, check_storable, decode, is_suspect, text_of
+from cases.reading.evidence import check_storable, check_string, decode, has_suspect_escape, text_of
 from cases.reading.lines import Lines, damaged, storable, with_bad_bytes
 from cases.reading.rows import COLUMNS, MAX_ROW, FileReport, FlagRow, RejectedRow
 from cases.reading.values import FORMS, Values, shown
@@ -35,7 +35,7 @@ class JsonRows:
                 found = self._row(number, line)
             if bad:
                 found = with_bad_bytes(found, bad, number, 1)
-            if type(found) is list:
+            if isinstance(found, list):
                 found = RejectedRow(number, storable(line.rstrip("\r\n")), tuple(found))
             if found:
                 yield found
@@ -44,7 +44,7 @@ class JsonRows:
 
     def _row(self, number: int, line: str) -> FlagRow | list[str]:
         try:
-            row = decode(line)
+            row = decode(line.strip())
         except ValueError as error:
             return [f"The row {error}."]
         if type(row) is not dict:
@@ -52,34 +52,26 @@ class JsonRows:
         if not row.keys() <= _KNOWN:
             self._tell(row)
         refused: dict[str, str] = {}  # reasons by column
-        if is_suspect(line):
-            for name in _KNOWN & row.keys():
+        texts = [row.get(name, "") for name in COLUMNS]
+        for at, value in enumerate(texts):
+            if type(value) is not str:
+                texts[at] = _text(COLUMNS[at], value, refused)
+        if has_suspect_escape(line):
+            for name, text in zip(COLUMNS, texts, strict=True):
                 try:
-                    check_storable(row[name])
+                    check_string(text)
                 except ValueError as error:
                     refused[name] = f"{name} {error}."
-        texts = []
-        for name in COLUMNS:
-            value = row.get(name, "")
-            if type(value) is not str:
-                if value is None or name == "evidence":
-                    value = ""
-                elif type(value) is int and name in _IDS:
-                    value = str(value)
-                else:
-                    refused[name] = f"{name} is {_what(value)}, but must be text: {FORMS[name]}."
-                    value = ""
-            texts.append(value)
         if (evidence := row.get("evidence")) is not None:
             try:
                 texts[_EVIDENCE] = _evidence(line, evidence)
             except ValueError as error:
-                refused.setdefault("evidence", f"evidence {error}.")
+                refused["evidence"] = f"evidence {error}."
         found = self._values.flag(number, *texts, evidence_checked=True)
         if not refused:
             return found
-        others = [] if type(found) is FlagRow else [r for r in found if r.partition(" ")[0] not in refused]
-        return [*refused.values(), *others]
+        others = [] if isinstance(found, FlagRow) else found
+        return [*refused.values(), *(r for r in others if r.partition(" ")[0] not in refused)]
 
     def _tell(self, row: dict[str, Any]) -> None:
         for name in row.keys() - _KNOWN - self._told:
@@ -88,11 +80,21 @@ class JsonRows:
                 self._report.warn(f"The key {shown(name)} is not known and is left out.")
 
 
+def _text(column: str, value: object, refused: dict[str, str]) -> str:
+    """What is no text as text, where it may be; else the reason why not."""
+    if value is None or column == "evidence":  # which has its own check
+        return ""
+    if type(value) is int and column in _IDS:
+        return str(value)
+    refused[column] = f"{column} is {_what(value)}, but must be text: {FORMS[column]}."
+    return ""
+
+
 def _evidence(line: str, evidence: Any) -> str:
     if type(evidence) is not dict:
         raise ValueError(f"is {_what(evidence)}, but must be {FORMS['evidence']}")
     text = text_of(evidence, line)
-    check_size(text)
+    check_storable(text)
     return text
 
 

@@ -35,7 +35,8 @@ def unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
     """
     member = zlib.decompressobj(wbits=31)
     try:
-        for data in packed:
+        for chunk in packed:
+            data = chunk
             while data:
                 if member.eof:
                     data = data.lstrip(b"\0")  # padding
@@ -55,8 +56,8 @@ def unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
 class Lines:
     """Numbered lines with their line ends, decoded; iterate once.
 
-    Bytes that are not UTF-8 become lone surrogates (PEP 383). A line that is longer than MAX_ROW characters loses its
-    end, but stays longer than MAX_ROW.
+    Bytes that are not UTF-8 become lone surrogates (PEP 383). A line far longer than MAX_ROW loses its end,
+    but stays longer than MAX_ROW.
 
     Attributes:
         bad: numbers of the lines, among those given so far, that have bytes that are not UTF-8.
@@ -119,9 +120,9 @@ def with_bad_bytes(
     if not its_own:
         return found
     bad -= its_own
-    if type(found) is list and any("not UTF-8" in reason for reason in found):
+    if isinstance(found, list) and any("not UTF-8" in reason for reason in found):
         return found
-    return [*(found if type(found) is list else ()), "The row has bytes that are not UTF-8."]
+    return [*(found if isinstance(found, list) else ()), "The row has bytes that are not UTF-8."]
 
 
 def damaged(lines: Lines, line: int, begun: str = "") -> RejectedRow:

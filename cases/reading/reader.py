@@ -42,7 +42,7 @@ class FlagReader:
     def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
         report = self.report
         for row in self._rows:
-            if type(row) is FlagRow:
+            if isinstance(row, FlagRow):
                 report.good += 1
             else:
                 report.rejected += 1
@@ -54,10 +54,10 @@ class FlagReader:
         good: list[FlagRow] = []
         rejected: list[RejectedRow] = []
         for row in self:
-            if type(row) is FlagRow:
+            if isinstance(row, FlagRow):
                 good.append(row)
             else:
-                rejected.append(row)  # type: ignore[arg-type]  # mypy does not narrow by type(...) is
+                rejected.append(row)
             if len(good) + len(rejected) >= size:
                 yield good, rejected
                 good, rejected = [], []
@@ -82,32 +82,33 @@ def read_flags(
     file: str | os.PathLike[str] | BinaryIO,
     *,
     now: datetime,
-    source: str = "",
-    policy: str = "",
+    source: str | None = None,
+    policy: str | None = None,
     policies: Collection[str] | None = None,
 ) -> FlagReader:
     """Read flags from CSV or JSON Lines, either of them gzipped or not.
 
-    The kind is told by the contents. The file is streamed: memory does not grow with it. The header is read before
-    this returns; the rows follow as they are asked for.
+    The kind is told by the contents. The file is streamed: memory does not grow with it. The header is read
+    before this returns; the rows follow as they are asked for.
 
     Args:
         file: a path, or a binary stream, which need not be seekable and stays open.
         now: aware; no report may lie after it (but for a day, for the clocks of others).
         source, policy: for rows that name none of their own.
-        policies: slugs that there are; a row that names another is rejected. None: every well-formed slug will do.
+        policies: slugs that there are; a row that names another is rejected. None: any slug will do.
     Raises:
         FlagsFileError: this is no flags file; the message is a sentence for people.
         OSError: it cannot be read.
     """
     if isinstance(file, (str, os.PathLike)):
-        name = os.fspath(file)
-        stream = owned = open(file, "rb")  # noqa: SIM115  (the reader closes it)
+        name = str(file)
+        stream: BinaryIO = open(file, "rb")  # noqa: SIM115  the reader closes it
+        owned: BinaryIO | None = stream
     else:
         name = getattr(file, "name", "")
         stream, owned = file, None
     try:
-        rows, report = _open(stream, str(name), source, policy, policies, now)
+        rows, report = _open(stream, str(name), (source or "").strip(), (policy or "").strip(), policies, now)
     except BaseException:
         if owned is not None:
             owned.close()
@@ -130,10 +131,10 @@ def _open(
     first = first.removeprefix(_BOM)
     report = FileReport(_kind(first, name), compressed)
     lines = Lines(chain((first,), rest))
-    values = Values(source=source.strip(), policy=policy.strip(), policies=policies, now=now)
+    values = Values(source=source, policy=policy, policies=policies, now=now)
     if report.format == "jsonl":
         return JsonRows(lines, report, values), report
-    given = {column for column, value in (("source", source), ("policy", policy)) if value.strip()}
+    given = {column for column, value in (("source", source), ("policy", policy)) if value}
     return CsvRows(lines, report, values, given), report
 
 
@@ -169,11 +170,12 @@ def _kind(first: bytes, name: str) -> str:
     text = first.lstrip()
     if not text:
         raise FlagsFileError("The file is empty.")
-    if b"\0" in first:
+    line = text.partition(b"\n")[0]
+    if b"\0" in line and not line.startswith(b'{"'):
         raise FlagsFileError("The file is not text. Give CSV or JSON Lines in UTF-8, plain or gzipped.")
     if text.startswith(b"["):
         raise FlagsFileError("The file is one JSON array. Give JSON Lines: each object on a line of its own.")
-    if text.partition(b"\n")[0].strip() == b"{":
+    if line.strip() == b"{":
         raise FlagsFileError(
             "The file has a JSON object over several lines. Give JSON Lines: each on one line."
         )

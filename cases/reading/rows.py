@@ -39,8 +39,8 @@ class FlagRow(NamedTuple):
 
     Attributes:
         line: the row's first line in the file, from 1.
-        emails: none, one or two pairs of the address as written and its canonical form for comparisons; two rows of
-            one address in two spellings are one.
+        emails: none, one or two pairs of the address as written and its canonical form for comparisons. The
+            same address in two spellings is one.
         language: canonical BCP 47 tag, or "".
         timezone: IANA name, or "".
         reported_at: aware, UTC.
@@ -66,8 +66,8 @@ class RejectedRow(NamedTuple):
 
     Attributes:
         line: its first line in the file, from 1.
-        raw: the row as it stands there, without its last line end. Bytes that are not UTF-8, and NUL, are written as
-            `\\xfc`; only a row of more than MAX_ROW characters is not whole.
+        raw: the row as it stands there, without its last line end. Bytes that are not UTF-8, and NUL, are
+            written as `\\xfc`; only a row of more than MAX_ROW characters is not whole.
         reasons: one sentence for each thing that is wrong with it.
     """
 

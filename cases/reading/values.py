@@ -1,6 +1,6 @@
 """The checks that a row's values pass, whatever format the row came in.
 
-Each check is cheap where the value is good; only a bad one is looked at closely, to say what is wrong with it.
+Each check is cheap where the value is good; only a bad one is looked at closely, to say what is wrong.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def wrong(column: str, value: str, clause: str = "") -> str:
     if not value:
         return f"{column} is empty, but must be {FORMS[column]}."
     sentence = f"{column} is {shown(value)}, but must be {FORMS[column]}"
-    return f"{sentence}: {clause}." if clause else f"{sentence}."
+    if clause:
+        sentence += f": {clause}"
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 class Values:
@@ -156,7 +158,7 @@ class Values:
                 reasons.append(self._out_of_range(reported_at, instant))
         except ValueError as error:
             reasons.append(wrong("reported_at", reported_at.strip(), str(error)))
-        if not (0 < len(reason) <= MAX_REASON and reason.isprintable()):
+        if not (0 < len(reason) <= MAX_REASON and reason.isprintable() and not reason.isspace()):
             reasons += _text("reason", reason)
         if not evidence_checked and (evidence := evidence.strip()):
             try:
@@ -192,15 +194,10 @@ class Values:
         )
 
     def _out_of_range(self, text: str, instant: datetime) -> str:
+        clause = f"it lies in the future (today is {self._latest - CLOCK_SKEW:%Y-%m-%d})"
         if instant < EARLIEST:
-            return wrong(
-                "reported_at", text.strip(), f"it lies before {EARLIEST.year}, and may be a default value"
-            )
-        return wrong(
-            "reported_at",
-            text.strip(),
-            f"it lies in the future (it is {self._latest - CLOCK_SKEW:%Y-%m-%d} now)",
-        )
+            clause = f"it lies before {EARLIEST.year}, and may be a default value"
+        return wrong("reported_at", text.strip(), clause)
 
 
 def _instant(text: str) -> datetime:
@@ -263,9 +260,8 @@ def _text(column: str, value: str) -> list[str]:
         return [] if column == "display_name" else [wrong(column, "")]
     reasons = []
     if len(value) > LIMITS[column]:
-        reasons.append(
-            f"{column} is {shown(value)}, which has {len(value):,} characters, but must have {LIMITS[column]:,} at most."
-        )
+        length = f"which has {len(value):,} characters, but must have {LIMITS[column]:,} at most"
+        reasons.append(f"{column} is {shown(value)}, {length}.")
     if "\0" in value:
         reasons.append(wrong(column, value, "it has the character U+0000, which no database text can hold"))
     if match := _SURROGATE.search(value):

@@ -33,7 +33,7 @@ def run(accounts: int, *, var: Path, host: str, port: int, once: bool) -> int:
             *("--journal", str(var / "journal.jsonl"), "--web-url", os.environ["BASE_URL"]),
         ],
     )
-    with Supervisor([world], write=lambda name, line: console.print(f"{name}: {line}"), log_dir=var / "log") as outside:
+    with Supervisor([world], write=lambda name, line: console.print(f"{name}: {line}"), log_dir=var / "log"):
         smtp_port = _wait_for_file(var / "smtp-port")
         os.environ["EMAIL_URL"] = f"smtp://127.0.0.1:{smtp_port}?role=relay&tls=no"
         django.setup()
@@ -59,7 +59,6 @@ def run(accounts: int, *, var: Path, host: str, port: int, once: bool) -> int:
             if once:
                 return 0 if right else 1
             _serve(console, staff, os.environ["BASE_URL"], inside)
-        del outside
     return 0 if right else 1
 
 

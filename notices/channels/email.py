@@ -56,7 +56,7 @@ class AnymailChannel:
 
     name = "email"
 
-    def __init__(self, backend: str, *, timeout: float = 30.0, batch_seconds: float = 450.0) -> None:
+    def __init__(self, backend: str, *, timeout: float = 30.0, batch_seconds: float = 300.0) -> None:
         self._path = backend if "." in backend else f"anymail.backends.{backend}.EmailBackend"
         self._path = self._path.replace("-", "_")
         self._timeout, self._batch_seconds = timeout, batch_seconds

@@ -43,7 +43,9 @@ def moment(at: datetime, zone: str = "UTC") -> SafeString:
 def exact_moment(at: datetime, zone: str = "UTC") -> SafeString:
     """A moment to the second, in the account's own time and in UTC beside it: for evidence."""
     utc = at.astimezone(UTC)
-    beside = "" if zone == "UTC" else format_html(' <span class="utc">{} UTC</span>', f"{utc:%Y-%m-%d %H:%M:%S}")
+    beside = (
+        "" if zone == "UTC" else format_html(' <span class="utc">{} UTC</span>', f"{utc:%Y-%m-%d %H:%M:%S}")
+    )
     return format_html(
         '<time datetime="{}" title="{} UTC">{} <span class="zone">{}</span>{}</time>',
         f"{utc:%Y-%m-%dT%H:%M:%SZ}",
@@ -71,7 +73,8 @@ def segments(parts: Iterable[tuple[str, int]]) -> list[Segment]:
     if widths:
         widths[widths.index(max(widths))] += _BAR - sum(widths)
     return [
-        Segment(name, sum(widths[:i]), width) for i, ((name, _), width) in enumerate(zip(given, widths, strict=True))
+        Segment(name, sum(widths[:i]), width)
+        for i, ((name, _), width) in enumerate(zip(given, widths, strict=True))
     ]
 
 

@@ -146,5 +146,5 @@ class _Overlap:
             pending.result()
 
     def __exit__(self, *_: object) -> None:
-        self._thread.submit(connection.close)
+        self._thread.submit(lambda: connection.close())  # looked up over there: each thread has its own
         self._thread.shutdown()

@@ -29,13 +29,14 @@ _COLUMNS = (
 )
 _TYPES = "int8 text text text text text text int8 timestamptz text text text[] text[]".split()
 
-# Rows whose flag is known already, from before or from further up in this batch, have nothing more to say.
+# Rows whose flag is known already, from further up in this batch or from before, have nothing more to say.
+_DROP_REPEATED = """
+DELETE FROM incoming i
+USING (SELECT source, reference, min(line) AS line FROM incoming GROUP BY source, reference HAVING count(*) > 1) first
+WHERE i.source = first.source AND i.reference = first.reference AND i.line > first.line
+"""
 _DROP_KNOWN = """
-DELETE FROM incoming i WHERE EXISTS (
-    SELECT 1 FROM cases_flag f WHERE f.source = i.source AND f.reference = i.reference
-) OR EXISTS (
-    SELECT 1 FROM incoming e WHERE e.source = i.source AND e.reference = i.reference AND e.line < i.line
-)
+DELETE FROM incoming i USING cases_flag f WHERE f.source = i.source AND f.reference = i.reference
 """
 
 _ACCOUNTS = """
@@ -151,6 +152,7 @@ def merge(
                 copy.write_row(_row(row, policies))
                 read += 1
         cursor.execute("ANALYZE incoming")  # without it, the planner takes the table for empty
+        cursor.execute(_DROP_REPEATED)
         cursor.execute(_DROP_KNOWN)
         cursor.execute(_ACCOUNTS)
         accounts_new = cursor.rowcount

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notices.channels.base import Message, Outcome, Patience, clip, utc_now
 from notices.channels.smtp.dialogue import Dialogue
 from notices.channels.smtp.envelope import Envelope, UnsendableError, commands, content, envelope
 from notices.channels.smtp.replies import Reply, enhanced_code, queue_id
-from notices.channels.smtp.troubles import AUTH_CODES, Cut, DialogueError, UnreachableError
+from notices.channels.smtp.troubles import ABOUT_US, Cut, DialogueError, UnreachableError
 
 if TYPE_CHECKING:
     from notices.channels.smtp.channel import SmtpChannel
@@ -72,8 +73,7 @@ class Batch:
             except UnreachableError as failure:
                 self._patience.failed(failure.text, configuration=failure.configuration)
                 return self._unreachable(message, failure)
-        # A connection that has served may simply have had its day; one that failed at once is not worth
-        # another.
+        # A connection that has served may simply have had its day; after one that failed at once, no other.
         again = not repeated and link.finished > 0
         try:
             refusal = self._offer(link, fit)
@@ -108,8 +108,12 @@ class Batch:
             return self._broken(message, "deferred", cut, "content", link)
         try:
             reply = link.reply(self._channel.final_timeout)
+            at = utc_now()
             if not (reply.accepts or 400 <= reply.code < 600):
                 raise DialogueError(f"it answered the content with {reply.text!r}, which means nothing here")
+            if following and not (link.dead or reply.code == 421) and not link.read_ahead(len(_STAGES)):
+                self._channel.stop_pipelining()
+                raise DialogueError("it answered out of step, and which answer was the content's is not sure")
         except DialogueError as trouble:
             # From here on nobody knows: the server may have queued the message and its 250 got lost.
             self._drop(trouble)
@@ -117,7 +121,7 @@ class Batch:
         link.in_flight = bool(following)
         if link.dead or reply.code == 421:
             self._drop()
-        return self._answered(message, reply, "content", link)
+        return self._answered(message, reply, "content", link, at)
 
     def _following(self, link: Dialogue, position: int) -> bytes:
         """The next message's commands, where they may travel with this one's content (RFC 2920, 3.1)."""
@@ -142,7 +146,8 @@ class Batch:
             if link.reset_due:
                 # Alone, so that a server that hangs up here is found out before anything depends on it.
                 link.write(b"RSET\r\n")
-                link.reply()
+                if not link.reply().accepts:
+                    raise DialogueError("it would not drop the transaction before (RSET)")
                 link.reset_due = False
             if grouped and not link.in_flight:
                 link.write(b"".join(lines))
@@ -150,20 +155,23 @@ class Batch:
             for stage, line in zip(_STAGES, lines, strict=True):
                 if not grouped:
                     link.write(line)
-                reply = link.reply()
+                reply = link.next_reply()
                 codes.append(reply.code)
                 if refusal is None and not (reply.code == 354 if stage == "data" else reply.accepts):
                     refusal = stage, reply
-                if reply.code == 421:
+                if reply.code == 421 or (refusal is not None and refusal[1].code in ABOUT_US):
                     link.dead = True
                 if link.dead or (refusal and not grouped):
                     break
             if refusal is None and link.interrupted():
                 # It hung up, or said more than it was asked: the next reply would be taken for another's.
                 words = link.last_words()
-                raise DialogueError(
-                    f"it broke off before the content: {words.text if words else 'it closed'}"
-                )
+                if words is None or words.code < 400:
+                    raise DialogueError(
+                        f"it broke off before the content: {words.text if words else 'it closed'}"
+                    )
+                refusal = stage, words
+                link.dead = True
             if refusal is not None and not link.dead:
                 self._tidy(link, codes)
         except DialogueError as trouble:
@@ -176,8 +184,8 @@ class Batch:
         """After a refusal, bring the connection back to where MAIL may follow."""
         mail, *rest = codes
         if rest[1:] == [354]:
-            # The server waits for content although it took no recipient (RFC 2920, 3.1): an empty one ends
-            # it. Had it taken the recipient, an empty message would be delivered; then rather no connection.
+            # The server wants content although it took no recipient (RFC 2920, 3.1): an empty one ends that.
+            # Had it taken the recipient, an empty message would be delivered; then rather no connection.
             if 200 <= rest[0] < 300:
                 link.dead = True
                 return
@@ -199,21 +207,26 @@ class Batch:
             # A closed connection costs the next message a moment, a silent one the whole time-out.
             self._patience.failed(f"{self._channel.where}: {trouble}.")
 
-    def _answered(self, message: Message, reply: Reply, stage: str, link: Dialogue) -> Outcome:
+    def _answered(
+        self, message: Message, reply: Reply, stage: str, link: Dialogue, at: datetime | None = None
+    ) -> Outcome:
         """The outcome that a reply to one of this message's commands, or to its content, amounts to."""
         link.finished += 1
         link.last_used = time.monotonic()
-        self._patience.worked()
         code, said = reply.code, reply.text
+        if code in ABOUT_US:
+            self._patience.failed(said)  # the next message will hardly fare better
+        else:
+            self._patience.worked()
         detail = self._detail(stage, link)
         if enhanced := enhanced_code(said):
             detail["enhanced"] = enhanced
         if reply.accepts and stage == "content":
-            return self._build(message, self._channel.accepted, said, code, detail, queue_id(said))
-        if code in AUTH_CODES:
+            return self._build(message, self._channel.accepted, said, code, detail, queue_id(said), at)
+        if code in ABOUT_US:
             detail["configuration"] = True
-            return self._build(message, "deferred", said, code, detail)
-        return self._build(message, "refused" if 500 <= code < 600 else "deferred", said, code, detail)
+            return self._build(message, "deferred", said, code, detail, at=at)
+        return self._build(message, "refused" if 500 <= code < 600 else "deferred", said, code, detail, at=at)
 
     def _unreachable(self, message: Message, failure: UnreachableError) -> Outcome:
         if failure.code is None:
@@ -256,9 +269,11 @@ class Batch:
         code: int | None,
         detail: dict[str, Any],
         identity: str = "",
+        at: datetime | None = None,
     ) -> Outcome:
+        at = at or utc_now()
         provider = self._channel.provider
-        return Outcome(message.delivery_id, kind, clip(reply), code, provider, identity, detail, at=utc_now())
+        return Outcome(message.delivery_id, kind, clip(reply), code, provider, identity, detail, at=at)
 
     def _detail(self, stage: str, link: Dialogue | None) -> dict[str, Any]:
         detail: dict[str, Any] = {"host": self._channel.host, "port": self._channel.port, "stage": stage}

@@ -44,7 +44,7 @@ class SmtpChannel:
         role: Role = "relay",
         timeout: float = 30.0,
         final_timeout: float = 300.0,
-        batch_seconds: float = 450.0,
+        batch_seconds: float = 300.0,
         keep_seconds: float = 30.0,
         local_hostname: str = "",
         pipelining: bool = True,

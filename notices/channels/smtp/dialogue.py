@@ -54,6 +54,7 @@ class Dialogue(smtplib.SMTP):
         self.finished = 0  # messages that this connection has brought to an answer
         self.last_used = time.monotonic()
         self.in_flight = False  # the next message's MAIL, RCPT, DATA are already written
+        self._ahead: list[Reply | DialogueError] = []  # and what has been read of their replies
         self.reset_due = False  # a transaction that came to nothing is still open
         self.dead = False  # nothing more can be said on it
         self._buffer = b""
@@ -215,6 +216,34 @@ class Dialogue(smtplib.SMTP):
             if mark != b"-":
                 self._buffer = buffer[start:]
                 return Reply(int(code), buffer[:start])
+
+    def read_ahead(self, count: int) -> bool:
+        """Read the replies to the commands in flight, for `next_reply`; False where they cannot be theirs.
+
+        They come together with the reply to the content before them, which is worth as much as our being in step:
+        3xx can only answer DATA, and DATA is never answered by 2xx.
+        """
+        for number in range(1, count + 1):
+            try:
+                reply = self.reply()
+            except DialogueError as trouble:
+                self._ahead.append(trouble)
+                break
+            self._ahead.append(reply)
+            if (number < count and 300 <= reply.code < 400) or (number == count and reply.accepts):
+                return False
+            if reply.code == 421:
+                break
+        return True
+
+    def next_reply(self) -> Reply:
+        """The next reply, read ahead or not. Raises DialogueError."""
+        if not self._ahead:
+            return self.reply()
+        reply = self._ahead.pop(0)
+        if isinstance(reply, DialogueError):
+            raise reply
+        return reply
 
     def _read(self, seconds: float) -> None:
         try:

@@ -7,8 +7,9 @@ import ssl
 from notices.channels.base import clip
 from notices.channels.smtp.replies import Reply
 
-# Sign in, or sign in otherwise (RFC 4954, 6): about us and our settings, at whatever stage it is said.
-AUTH_CODES = frozenset({530, 534, 535, 538})
+# Sign in, or sign in otherwise (RFC 4954, 6); out of step; parameters unknown. About us and our settings, at
+# whatever stage they are said: no message may count as refused for them.
+ABOUT_US = frozenset({530, 534, 535, 538, 503, 555})
 
 
 class DialogueError(Exception):

@@ -51,8 +51,8 @@ def make_channel() -> Iterator[Callable[..., SmtpChannel]]:
     made: list[SmtpChannel] = []
 
     def make(port: int, **options: Any) -> SmtpChannel:
-        options = {"timeout": 20.0, "final_timeout": 20.0, "local_hostname": "client.example"} | options
-        made.append(SmtpChannel(options.pop("host", "127.0.0.1"), port, **options))
+        usual: dict[str, Any] = {"timeout": 20.0, "final_timeout": 20.0, "local_hostname": "client.example"}
+        made.append(SmtpChannel(options.pop("host", "127.0.0.1"), port, **usual | options))
         return made[-1]
 
     yield make

@@ -238,7 +238,7 @@ def http_api(*answers: tuple[int, Any] | str) -> Iterator[Api]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802  # http.server finds it by this name
+        def do_POST(self) -> None:
             api.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             answer = api.answers[min(len(api.requests), len(api.answers)) - 1]
             if isinstance(answer, str):

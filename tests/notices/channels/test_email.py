@@ -10,7 +10,6 @@ from anymail.backends.base import AnymailBaseBackend, BasePayload
 from anymail.exceptions import AnymailAPIError, AnymailCancelSend
 from anymail.message import AnymailRecipientStatus
 from anymail.signals import post_send, pre_send
-from django.core import mail
 from pytest_django import Settings
 
 from notices.channels.base import Outcome
@@ -130,6 +129,15 @@ def test_a_provider_out_of_reach_is_deferred(settings: Settings) -> None:
     assert not any("configuration" in each.detail for each in outcomes)
 
 
+def test_a_provider_that_cannot_speak_tls_gets_no_message(settings: Settings) -> None:
+    with http_api(SENT) as api:
+        url = api.url.replace("http:", "https:")
+        settings.ANYMAIL = {"POSTMARK_SERVER_TOKEN": "secret-token", "POSTMARK_API_URL": url}
+        (outcome,) = AnymailChannel("postmark").send([message(1)])
+    assert (outcome.kind, outcome.detail["configuration"]) == ("deferred", True)
+    assert api.requests == []
+
+
 @pytest.mark.parametrize(("answer", "asked"), [((500, "oops"), 2), ((429, "slowly"), 2), ((401, "who?"), 1)])
 def test_trouble_that_is_not_the_message_s_stops_the_batch(
     postmark: Postmark, answer: tuple[int, Any], asked: int
@@ -187,10 +195,10 @@ def sent_by_test_backend() -> Outcome:
     return outcome
 
 
-def test_the_test_backend_s_evidence_says_that_it_is_a_test() -> None:
+def test_the_test_backend_s_evidence_says_that_it_is_a_test(mailoutbox: list[Any]) -> None:
     outcome = sent_by_test_backend()
     assert (outcome.kind, outcome.provider, outcome.detail["test_mode"]) == ("submitted", "test", True)
-    params = mail.outbox[-1].anymail_test_params  # type: ignore[attr-defined]  # Anymail's addition
+    params = mailoutbox[-1].anymail_test_params
     assert params["envelope_sender"] == "bounce+1-abc@bounces.example.com"
     assert params["metadata"] == {"delivery": "1", "envid": "1-abc"}
 
@@ -264,7 +272,7 @@ class ReadTimeoutError(Exception):
     """botocore's, by name."""
 
 
-class StandInForSes(AnymailBaseBackend):  # type: ignore[misc]  # Anymail has no types
+class StandInForSes(AnymailBaseBackend):
     esp_name = "Amazon SES"
     client_params: dict[str, Any]
     failure: Exception | None = None
@@ -289,7 +297,7 @@ class StandInForSes(AnymailBaseBackend):  # type: ignore[misc]  # Anymail has no
         return {message.to[0]: AnymailRecipientStatus(response["MessageId"], "queued")}
 
 
-class Payload(BasePayload):  # type: ignore[misc]
+class Payload(BasePayload):
     def init_payload(self) -> None:
         pass
 

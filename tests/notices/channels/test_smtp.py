@@ -211,6 +211,16 @@ def test_a_caller_who_stops_early_leaves_nothing_half_sent(make_channel: Make) -
     ]
 
 
+def test_two_batches_at_once_share_no_connection(make_channel: Make) -> None:
+    with smtp_server() as server:
+        channel = make_channel(server.port)
+        slow = channel.send([message(1), message(2)])
+        assert next(slow).kind == "submitted"
+        assert [each.kind for each in channel.send([message(3)])] == ["submitted"]
+        assert [each.kind for each in slow] == ["submitted"]
+    assert server.connections == 2
+
+
 def test_no_messages_no_connection(make_channel: Make) -> None:
     with smtp_server() as server:
         assert list(make_channel(server.port).send([])) == []
@@ -286,8 +296,10 @@ def test_signing_in(make_channel: Make, password: str, kind: str) -> None:
 @pytest.mark.parametrize("reply", ["530 5.7.0 authenticate first", "538 5.7.11 encrypt first"])
 def test_a_server_that_wants_us_to_sign_in_refuses_us_not_the_message(make_channel: Make, reply: str) -> None:
     with smtp_server(lambda talk: talk.serve(lambda verb, line: reply if verb == "MAIL" else None)) as server:
-        (outcome,) = make_channel(server.port).send([message(1)])
-    assert (outcome.kind, outcome.detail["configuration"]) == ("deferred", True)
+        outcomes = list(make_channel(server.port).send([message(number) for number in range(5)]))
+    assert [each.kind for each in outcomes] == ["deferred"] * 5
+    assert (outcomes[0].reply, outcomes[0].detail["configuration"]) == (reply, True)
+    assert server.connections == 2
 
 
 def starttls(talk: Talk) -> None:

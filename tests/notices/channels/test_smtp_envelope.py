@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from tests.notices.channels.conftest import message
 EVERYTHING = Capabilities(pipelining=True, dsn=True, size=True, eight_bit=True, smtputf8=True)
 
 
-def said(offered: Capabilities = EVERYTHING, **changes: object) -> tuple[str, str]:
+def said(offered: Capabilities = EVERYTHING, **changes: Any) -> tuple[str, str]:
     mail, rcpt, data = commands(envelope(message(**changes)), offered)
     assert data == b"DATA\r\n"
     return mail.decode().removesuffix("\r\n"), rcpt.decode().removesuffix("\r\n")
@@ -83,7 +84,7 @@ def test_8_bit_content_needs_8bitmime_and_8_bit_headers_smtputf8() -> None:
         {"raw": b"To: x\r\n\r\nsmuggled\r.\r\n"},
     ],
 )
-def test_what_cannot_be_sent_as_it_is_is_not_sent(changes: dict[str, object]) -> None:
+def test_what_cannot_be_sent_as_it_is_is_not_sent(changes: dict[str, Any]) -> None:
     with pytest.raises(UnsendableError):
         envelope(message(**changes))
 

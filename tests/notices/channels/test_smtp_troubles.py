@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
 
 import pytest
 
-from notices.channels.base import Outcome
+from notices.channels.base import Message, Outcome
 from notices.channels.smtp import SmtpChannel
 from tests.notices.channels.conftest import message
-from tests.notices.channels.servers import OFFERS, Gone, Server, Talk, smtp_server
+from tests.notices.channels.servers import CERTIFICATE, OFFERS, Gone, Server, Talk, smtp_server
 
 Make = Callable[..., SmtpChannel]
 SILENCE = {"timeout": 0.2, "final_timeout": 0.2}
 
 
-def batch(count: int = 3) -> list[object]:
+def batch(count: int = 3) -> list[Message]:
     return [message(number) for number in range(1, count + 1)]
 
 
@@ -53,6 +54,11 @@ def reads_some_then_drops(talk: Talk) -> None:
     """Accepts DATA, reads a little of the content, and hangs up."""
     talk.say("354 go on")
     talk.hear_octets(10)
+    talk.hang_up()
+
+
+def says_421(talk: Talk) -> None:
+    talk.say("421 4.3.2 closing")
     talk.hang_up()
 
 
@@ -97,15 +103,18 @@ def test_only_a_clear_yes_after_the_dot_counts(make_channel: Make, garbage: str)
 # --- Before the content: nothing can have been accepted ---
 
 
-def test_a_content_cut_short_is_put_off(make_channel: Make) -> None:
+@pytest.mark.parametrize("tls", ["no", "implicit"])
+def test_a_content_cut_short_is_put_off(make_channel: Make, tls: str) -> None:
     def script(talk: Talk) -> None:
         talk.say("354 go on")
         talk.hear_octets(1_000)
         talk.hang_up(reset=True)
 
-    large = message(1, raw=b"To: x\r\n\r\n" + b"x" * 998 + b"\r\n" * 8_000_000)
-    with smtp_server(at("DATA", 1, script), Talk.serve) as server:
-        outcomes = list(make_channel(server.port).send([large, message(2)]))
+    large = message(1, raw=b"To: x\r\n\r\n" + b"\r\n" * 8_000_000)
+    with smtp_server(at("DATA", 1, script), Talk.serve, implicit_tls=tls == "implicit") as server:
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        channel = make_channel(server.port, host="localhost", tls=tls, ssl_context=context)
+        outcomes = list(channel.send([large, message(2)]))
     assert kinds(outcomes) == ["deferred", "submitted"]
     assert outcomes[0].detail["stage"] == "content"
 
@@ -126,9 +135,7 @@ def test_a_refusal_in_mid_content_is_heard(make_channel: Make) -> None:
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize(
-    "fail", [Talk.hang_up, lambda talk: talk.say("421 4.7.0 enough for now") or talk.hang_up()]
-)
+@pytest.mark.parametrize("fail", [Talk.hang_up, says_421])
 def test_a_connection_that_ends_in_mid_batch_is_replaced(
     make_channel: Make, verb: str, fail: Callable[[Talk], None]
 ) -> None:
@@ -149,16 +156,14 @@ def test_a_connection_that_fails_at_once_is_not_hammered(make_channel: Make, ver
 
 
 def test_421_to_a_fresh_connection_is_the_server_s_answer(make_channel: Make) -> None:
-    with smtp_server(at("MAIL", 1, lambda talk: talk.say("421 4.3.2 closing") or talk.hang_up())) as server:
+    with smtp_server(at("MAIL", 1, says_421)) as server:
         (outcome,) = make_channel(server.port).send([message(1)])
     assert (outcome.kind, outcome.code, outcome.reply) == ("deferred", 421, "421 4.3.2 closing")
     assert server.connections == 1
 
 
 def test_421_after_the_dot_means_not_accepted(make_channel: Make) -> None:
-    with smtp_server(
-        at(".", 1, lambda talk: talk.say("421 4.3.2 closing") or talk.hang_up()), Talk.serve
-    ) as server:
+    with smtp_server(at(".", 1, says_421), Talk.serve) as server:
         outcomes = list(make_channel(server.port).send(batch(2)))
     assert kinds(outcomes) == ["deferred", "submitted"]
     assert outcomes[0].code == 421
@@ -242,6 +247,25 @@ def test_a_server_that_loses_what_is_sent_ahead_gets_one_step_at_a_time(make_cha
     assert recipients(server) == ["holder1", "holder2", "holder3"]
 
 
+def test_answers_out_of_step_are_nobody_s_proof(make_channel: Make) -> None:
+    def script(talk: Talk) -> None:
+        late: list[str] = []
+
+        def answer(verb: str, line: str) -> str | None:
+            if talk.number == 1 and verb == ".":
+                late.append("550 5.7.1 not this one")  # said after the replies to what was sent along
+                return ""
+            if late and verb == "DATA":
+                return f"354 go on\r\n{late.pop()}"
+            return None
+
+        talk.serve(answer)
+
+    with smtp_server(script) as server:
+        outcomes = list(make_channel(server.port).send(batch(3)))
+    assert kinds(outcomes) == ["lost", "submitted", "submitted"]
+
+
 def test_a_server_that_wants_data_although_it_took_no_recipient_gets_none(make_channel: Make) -> None:
     def script(talk: Talk) -> None:
         def answer(verb: str, line: str) -> str | None:
@@ -260,11 +284,29 @@ def test_a_server_that_wants_data_although_it_took_no_recipient_gets_none(make_c
     assert server.connections == 1
 
 
+@pytest.mark.parametrize("reply", ["503 5.5.1 out of step", "555 5.5.4 unknown parameter"])
+def test_a_quarrel_about_the_protocol_refuses_no_message(make_channel: Make, reply: str) -> None:
+    with smtp_server(at("MAIL", 1, lambda talk: talk.say(reply)), Talk.serve) as server:
+        outcomes = list(make_channel(server.port).send(batch(2)))
+    assert kinds(outcomes) == ["deferred", "submitted"]
+    assert (outcomes[0].reply, outcomes[0].detail["configuration"]) == (reply, True)
+    assert server.connections == 2
+
+
 def test_a_reply_too_many_is_not_taken_for_acceptance(make_channel: Make) -> None:
     with smtp_server(at("DATA", 1, lambda talk: talk.say("354 go on\r\n250 2.0.0 Ok"))) as server:
         (outcome,) = make_channel(server.port).send([message(1)])
     assert outcome.kind == "deferred"
     assert "broke off before the content" in outcome.reply
+
+
+def test_a_refusal_right_after_the_go_ahead_is_heard(make_channel: Make) -> None:
+    with smtp_server(
+        at("DATA", 2, lambda talk: talk.say("354 go on\r\n550 5.7.1 on second thoughts")), Talk.serve
+    ) as server:
+        outcomes = list(make_channel(server.port).send(batch(3)))
+    assert kinds(outcomes) == ["submitted", "refused", "submitted"]
+    assert outcomes[1].reply == "550 5.7.1 on second thoughts"
 
 
 def test_a_server_from_before_ehlo(make_channel: Make) -> None:

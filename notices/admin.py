@@ -1,0 +1,236 @@
+"""The plain admin of notices: everything to look at, nothing to edit, and no bytes or salts shown raw."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from notices import tokens
+from notices.frozen_text import frozen_text
+from notices.grading import ServiceRule
+from notices.models import Delivery, Evidence, InboundMessage, Notice, Template, TemplateVersion
+from notices.readonly import ReadOnlyAdmin, ReadOnlyInline, Rows, as_json, as_text, json_of, number, numbered
+
+_SHOWN_OF_MAIL = 20_000  # characters; enough for any report
+
+
+class DeliveryInline(ReadOnlyInline):
+    model = Delivery
+    fields = ("channel", "address", "state", "tries", "created_at", "settled_at", "provider", "reply")
+    ordering = ("pk",)
+
+
+class EvidenceInline(ReadOnlyInline):
+    model = Evidence
+    fields = ("kind", "source", "delivery", "occurred_at", "recorded_at", "test")
+    ordering = ("occurred_at", "pk")
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).select_related("delivery")
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    number = numbered("N")
+    list_display = ("number", "recipient", "kind", "verdict", "grade", "issued_at", "served_at", "deemed")
+    list_filter = ("verdict", "kind")
+    fields = (
+        "reference",
+        "recipient",
+        "recipient_name",
+        "kind",
+        "verdict",
+        "grade",
+        "served_at",
+        "rule",
+        "deemed",
+        "deemed_due_at",
+        "grading_version",
+        "issued_at",
+        "issued_by",
+        "policy_version",
+        "template_version",
+        "language_asked",
+        "language_used",
+        "plan_shown",
+        "subject",
+        "text",
+        "content_hash",
+    )
+    inlines = (DeliveryInline, EvidenceInline)
+    search_help_text = "Notice id (N-12), the reference printed on it, or the recipient's external id."
+    plan_shown = json_of("plan", "addresses still to try")
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).defer("content")
+
+    def look_up(self, rows: Rows, term: str) -> Rows:
+        pk = number("N", term) or tokens.read_reference(term)
+        return rows.filter(recipient=term) if pk is None else rows.filter(pk=pk)
+
+    @admin.display(description="reference")
+    def reference(self, notice: Notice) -> str:
+        return tokens.reference(notice.pk)
+
+    @admin.display(description="service rule")
+    def rule(self, notice: Notice) -> str:
+        return str(ServiceRule.from_json(notice.service_rule))
+
+    @admin.display(description="subject as sent")
+    def subject(self, notice: Notice) -> str:
+        return frozen_text(notice).subject
+
+    @admin.display(description="text as sent")
+    def text(self, notice: Notice) -> str:
+        return as_text(frozen_text(notice).text)
+
+    @admin.display(description="SHA-256 of the frozen bytes")
+    def content_hash(self, notice: Notice) -> str:
+        return bytes(notice.content_sha256).hex()
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    number = numbered("D")
+    list_display = (
+        "number",
+        "notice",
+        "channel",
+        "address",
+        "state",
+        "tries",
+        "due_at",
+        "settled_at",
+        "reply",
+    )
+    list_select_related = ("notice",)
+    list_filter = ("state", "channel")
+    fields = (
+        "notice",
+        "channel",
+        "address",
+        "chain",
+        "position",
+        "retry_of",
+        "retry_reason",
+        "created_at",
+        "state",
+        "due_at",
+        "tries",
+        "called_at",
+        "settled_at",
+        "provider",
+        "provider_id",
+        "reply_shown",
+        "head_shown",
+    )
+    search_help_text = "Delivery (D-12) or notice id (N-12)."
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).defer("notice__content", "notice__plan")
+
+    def look_up(self, rows: Rows, term: str) -> Rows:
+        if (notice := number("N", term)) is not None:
+            return rows.filter(notice=notice)
+        return rows.filter(pk=number("D", term))
+
+    @admin.display(description="reply")
+    def reply_shown(self, delivery: Delivery) -> str:
+        return as_text(delivery.reply)
+
+    @admin.display(description="header lines of this recipient")
+    def head_shown(self, delivery: Delivery) -> str:
+        return as_text(bytes(delivery.head).decode(errors="replace"))
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnlyAdmin):
+    number = numbered("E")
+    list_display = ("number", "notice", "delivery", "kind", "source", "occurred_at", "recorded_at", "test")
+    list_select_related = ("notice", "delivery")
+    fields = (
+        "notice",
+        "delivery",
+        "kind",
+        "source",
+        "occurred_at",
+        "recorded_at",
+        "test",
+        "payload_shown",
+        "committed",
+    )
+    search_help_text = "Notice id (N-12) or evidence (E-12)."
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).defer("notice__content", "notice__plan", "delivery__head")
+
+    def look_up(self, rows: Rows, term: str) -> Rows:
+        if (notice := number("N", term)) is not None:
+            return rows.filter(notice=notice)
+        return rows.filter(pk=number("E", term))
+
+    @admin.display(description="what the source said")
+    def payload_shown(self, fact: Evidence) -> str:
+        return as_json(json.loads(bytes(fact.payload.body)))
+
+    @admin.display(description="commitment to it")
+    def committed(self, fact: Evidence) -> str:
+        return bytes(fact.commitment).hex()
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(ReadOnlyAdmin):
+    number = numbered("I")
+    list_display = ("number", "received_at", "outcome", "reason", "delivery")
+    list_select_related = ("delivery",)
+    list_filter = ("outcome",)
+    fields = ("received_at", "outcome", "reason", "delivery", "fingerprint", "message")
+    search_help_text = "Message (I-12)."
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).defer("raw", "delivery__head")
+
+    def look_up(self, rows: Rows, term: str) -> Rows:
+        return rows.filter(pk=number("I", term))
+
+    @admin.display(description="SHA-256")
+    def fingerprint(self, message: InboundMessage) -> str:
+        return bytes(message.sha256).hex()
+
+    @admin.display(description="message as it came")
+    def message(self, message: InboundMessage) -> str:
+        text = zlib.decompress(bytes(message.raw)).decode(errors="replace")
+        cut = f"\n[… {len(text) - _SHOWN_OF_MAIL} more characters]" if len(text) > _SHOWN_OF_MAIL else ""
+        return as_text(text[:_SHOWN_OF_MAIL] + cut)
+
+
+class VersionInline(ReadOnlyInline):
+    model = TemplateVersion
+    fields = ("language", "number", "subject", "created_at")
+    ordering = ("language", "-number")
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).select_related("template")
+
+
+@admin.register(Template)
+class TemplateAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "kind")
+    fields = ("slug", "kind")
+    inlines = (VersionInline,)
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(ReadOnlyAdmin):
+    list_display = ("template", "language", "number", "subject", "created_at")
+    list_display_links = ("subject",)
+    list_select_related = ("template",)
+    list_filter = ("language", "template")
+    fields = ("template", "language", "number", "subject", "body_shown", "created_at")
+
+    @admin.display(description="body")
+    def body_shown(self, version: TemplateVersion) -> str:
+        return as_text(version.body)
