@@ -56,7 +56,9 @@ def run(path: Path) -> Mapping[str, float]:
     now = datetime.now(UTC)
     started = time.perf_counter()
     done = import_flags(
-        read_flags(path, source="bench", policies=known_policies().keys(), now=now), actor=system("bench"), at=now
+        read_flags(path, source="bench", policies=known_policies().keys(), now=now),
+        actor=system("bench"),
+        at=now,
     )
     seconds = time.perf_counter() - started
     return {"seconds": seconds, **{name: float(count) for name, count in done.counts.items()}}
@@ -67,7 +69,9 @@ def empty() -> None:
     from django.apps import apps
     from django.db import connection, transaction
 
-    tables = ", ".join(m._meta.db_table for app in ("cases", "notices") for m in apps.get_app_config(app).get_models())
+    tables = ", ".join(
+        m._meta.db_table for app in ("cases", "notices") for m in apps.get_app_config(app).get_models()
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(f"TRUNCATE {tables} CASCADE")

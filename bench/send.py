@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 
 from bench.harness import ROOT, celery_worker, measure, report, smtp_sink, start_django, wait_for
@@ -82,17 +83,6 @@ def order(run: int, number: int):  # type: ignore[no-untyped-def]  # Order can b
     from notices.issuing import Order
     from notices.queueing import Contact
 
-    from cases.models import PolicyVersion
-
-    global _constants
-    if _constants is None:
-        version = PolicyVersion.objects.select_related("policy").get(policy__slug="data-selling", number=1)
-        _constants = {
-            "policy_title": version.titles,
-            "policy_text": version.texts,
-            "platform": {"en": "Example Platform"},
-            "window_days": {"en": "14"},
-        }
     return Order(
         recipient=f"u-{run}-{number}",
         name=f"Ana Kovač {number}",
@@ -107,11 +97,22 @@ def order(run: int, number: int):  # type: ignore[no-untyped-def]  # Order can b
             "facts": f"Between 3 and 9 May 2026 the account exported {number} records through the public API.",
             "case_number": f"C-{number}",
         },
-        constants=_constants,
+        constants=constants(),
     )
 
 
-_constants: dict[str, dict[str, str]] | None = None
+@cache
+def constants() -> dict[str, dict[str, str]]:
+    from cases.models import PolicyVersion
+
+    version = PolicyVersion.objects.get(policy__slug="data-selling", number=1)
+    return {
+        "policy_title": version.titles,
+        "policy_text": version.texts,
+        "platform": {"en": "Example Platform"},
+        "window_days": {"en": "14"},
+    }
+
 
 if __name__ == "__main__":
     main()

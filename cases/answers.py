@@ -80,7 +80,9 @@ def _by_notice(notice_id: int) -> Found:
 
 def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> list[Answer]:
     """The answers for every notice of the account, case or notice that was found, oldest first."""
-    steps = Step.objects.filter(case__account=found.accounts[0]).select_related("case__policy", "rung", "notice")
+    steps = Step.objects.filter(case__account=found.accounts[0]).select_related(
+        "case__policy", "rung", "notice"
+    )
     if found.case_id is not None:
         steps = steps.filter(case=found.case_id)
     if found.notice_id is not None:
@@ -89,10 +91,14 @@ def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> 
         steps = steps.filter(decided_at__lte=known_at)
     ordered = list(steps.order_by("decided_at", "pk"))
     told = histories([step.notice for step in ordered], now=now, known_at=known_at)
-    return [_answer(step, told[step.notice_id], found.accounts[0], ordered, known_at or now) for step in ordered]
+    return [
+        _answer(step, told[step.notice_id], found.accounts[0], ordered, known_at or now) for step in ordered
+    ]
 
 
-def _answer(step: Step, history: NoticeHistory, account: Account, steps: Sequence[Step], now: datetime) -> Answer:
+def _answer(
+    step: Step, history: NoticeHistory, account: Account, steps: Sequence[Step], now: datetime
+) -> Answer:
     served_at, window = history.standing.served_at, step.rung.window_days
     deadline_at = response_deadline(served_at, window, account.timezone) if served_at and window else None
     later = [s for s in steps if s.case_id == step.case_id and s.pk > step.pk and s.overturned_at is None]
@@ -117,7 +123,11 @@ def headline(history: NoticeHistory, zone: str) -> str:
     shown = next((fact for fact in history.facts if fact.kind == Kind.SHOWN), None)
     if Kind.ACKNOWLEDGED in facts:
         told = f"acknowledged by the account holder on {local(facts[Kind.ACKNOWLEDGED].at, zone)}"
-        return f"Proven: shown to the signed-in account on {local(shown.at, zone)}, and {told}." if shown else f"Proven: {told}."
+        return (
+            f"Proven: shown to the signed-in account on {local(shown.at, zone)}, and {told}."
+            if shown
+            else f"Proven: {told}."
+        )
     if facts and history.standing.verdict in (Verdict.PROVEN, Verdict.PROBABLE):
         fact = min(facts.values(), key=lambda f: f.at)
         return f"{Verdict(history.standing.verdict).label}: {fact.what} on {local(fact.at, zone)}."
@@ -126,7 +136,12 @@ def headline(history: NoticeHistory, zone: str) -> str:
 
 
 def _follows(
-    step: Step, standing: Standing, deadline_at: datetime | None, later: Sequence[Step], zone: str, now: datetime
+    step: Step,
+    standing: Standing,
+    deadline_at: datetime | None,
+    later: Sequence[Step],
+    zone: str,
+    now: datetime,
 ) -> str:
     """What the verdict means for the case."""
     kind = step.rung.kind
@@ -136,12 +151,19 @@ def _follows(
     if standing.served_at is None:
         if suspended:
             return f"The {kind} was never served: a suspension that rests on it alone must be lifted."
-        wait = f" It will count as served on {local(standing.deemed_due_at, zone)} unless it comes back." if standing.deemed_due_at else ""
+        wait = (
+            f" It will count as served on {local(standing.deemed_due_at, zone)} unless it comes back."
+            if standing.deemed_due_at
+            else ""
+        )
         return f"The clock has not started: the {kind} is not served.{wait} No further step may rest on it."
     if deadline_at is None:
         return f"The {kind} is served; it sets no time to answer."
     if later:
-        return f"The time to answer passed on {local(deadline_at, zone)}; the {later[0].rung.kind} that followed stands on it."
+        return (
+            f"The time to answer passed on {local(deadline_at, zone)}; "
+            f"the {later[0].rung.kind} that followed stands on it."
+        )
     if has_passed(deadline_at, now=now):
         return f"The time to answer passed on {local(deadline_at, zone)}: the next step may be taken."
     return f"The account has until {local(deadline_at, zone)} to answer; no further step may be taken before."

@@ -69,7 +69,8 @@ def _not_next(s: Situation, kind: str) -> Refused:
     if s.next_kind is None:
         return NotTheNextStep(f"Case {s.number} has taken every step of its ladder.")
     return NotTheNextStep(
-        f"The next step of case {s.number} is the {s.next_kind}, not the {kind}. Take that first, or ask for an exemption."
+        f"The next step of case {s.number} is the {s.next_kind}, not the {kind}. "
+        "Take that first, or ask for an exemption."
     )
 
 
@@ -83,7 +84,9 @@ def why_clock_holds(last: LastStep, verb: str, *, now: datetime) -> Refused | No
     """Why the clock of the last step does not let the next one go, or None where it does."""
     what = f"The {last.kind} of {last.decided_at:%-d %B %Y}"
     if last.overturned:
-        return Overturned(f"{what} was overturned on appeal. Nothing can rest on it; close the case or begin anew.")
+        return Overturned(
+            f"{what} was overturned on appeal. Nothing can rest on it; close the case or begin anew."
+        )
     if last.contested:
         return Contested(f"{what} is contested: {last.contested} is open. Decide that first.")
     if last.served_at is None or last.deadline_at is None:
@@ -97,8 +100,12 @@ def why_clock_holds(last: LastStep, verb: str, *, now: datetime) -> Refused | No
     return None
 
 
-def why_not_approved(kind: str, approvals: int, *, decider: int | None, approver: int | None) -> Refused | None:
+def why_not_approved(
+    kind: str, approvals: int, *, decider: int | None, approver: int | None
+) -> Refused | None:
     """Why a decision lacks the second person that its rung asks for, or None where it does not."""
     if approvals and (approver is None or approver == decider):
-        return ApprovalNeeded(f"A {kind} needs the approval of a second person. Ask a colleague to approve it.")
+        return ApprovalNeeded(
+            f"A {kind} needs the approval of a second person. Ask a colleague to approve it."
+        )
     return None

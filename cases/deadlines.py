@@ -181,8 +181,5 @@ def describe_deadline(deadline: datetime, zone: str, *, now: datetime, language:
     span = say[parts.unit + plural].format(n=parts.amount)
     month = say["months"].split()[parts.day.month - 1]
     words = say["date"].format(day=parts.day.day, month=month, year=parts.day.year)
-    if parts.at is None:
-        end = say["end"].format(date=words)
-    else:
-        end = say["at"].format(time=f"{parts.at:%H:%M}", date=words)
+    end = say["end" if parts.at is None else "at"].format(date=words, time=f"{parts.at or time():%H:%M}")
     return say["passed" if parts.passed else "left"].format(span=span, end=end, zone=parts.zone)

@@ -67,7 +67,10 @@ def record_transitions(
 ) -> None:
     """Write one row of history per case."""
     copy_rows(
-        Transition, _COLUMNS, _TYPES, [(pk, old, new, actor.user_id, actor.label, reason, at) for pk, old in cases]
+        Transition,
+        _COLUMNS,
+        _TYPES,
+        [(pk, old, new, actor.user_id, actor.label, reason, at) for pk, old in cases],
     )
 
 
@@ -77,4 +80,7 @@ _TYPES = "int8 varchar varchar int8 varchar text timestamptz".split()
 
 def lock(case_ids: Sequence[int]) -> dict[int, Case]:
     """Hold these cases' rows until the transaction ends, in the one order that all use. {id: case}"""
-    return {case.pk: case for case in Case.objects.select_for_update(no_key=True).filter(pk__in=case_ids).order_by("pk")}
+    return {
+        case.pk: case
+        for case in Case.objects.select_for_update(no_key=True).filter(pk__in=case_ids).order_by("pk")
+    }

@@ -32,7 +32,9 @@ PATIENCE = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="leave after the summary; status 0 only if the run was right")
+    parser.add_argument(
+        "--once", action="store_true", help="leave after the summary; status 0 only if the run was right"
+    )
     parser.add_argument("--accounts", type=int, default=10_000)
     options = parser.parse_args()
     try:

@@ -9,10 +9,20 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from notices import tokens
-from notices.frozen_text import frozen_text
+from notices.frozen_text import frozen_text, without_links
 from notices.grading import ServiceRule
 from notices.models import Delivery, Evidence, InboundMessage, Notice, Template, TemplateVersion
-from notices.readonly import ReadOnlyAdmin, ReadOnlyInline, Rows, as_json, as_text, json_of, number, numbered
+from notices.readonly import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    Rows,
+    as_json,
+    as_text,
+    json_of,
+    number,
+    numbered,
+    yes_no,
+)
 
 _SHOWN_OF_MAIL = 20_000  # characters; enough for any report
 
@@ -25,8 +35,9 @@ class DeliveryInline(ReadOnlyInline):
 
 class EvidenceInline(ReadOnlyInline):
     model = Evidence
-    fields = ("kind", "source", "delivery", "occurred_at", "recorded_at", "test")
+    fields = ("kind", "source", "delivery", "occurred_at", "recorded_at", "test_shown")
     ordering = ("occurred_at", "pk")
+    test_shown = yes_no("test")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).select_related("delivery")
@@ -35,7 +46,16 @@ class EvidenceInline(ReadOnlyInline):
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
     number = numbered("N")
-    list_display = ("number", "recipient", "kind", "verdict", "grade", "issued_at", "served_at", "deemed")
+    list_display = (
+        "number",
+        "recipient",
+        "kind",
+        "verdict",
+        "grade",
+        "issued_at",
+        "served_at",
+        "deemed_shown",
+    )
     list_filter = ("verdict", "kind")
     fields = (
         "reference",
@@ -46,7 +66,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         "grade",
         "served_at",
         "rule",
-        "deemed",
+        "deemed_shown",
         "deemed_due_at",
         "grading_version",
         "issued_at",
@@ -63,6 +83,7 @@ class NoticeAdmin(ReadOnlyAdmin):
     inlines = (DeliveryInline, EvidenceInline)
     search_help_text = "Notice id (N-12), the reference printed on it, or the recipient's external id."
     plan_shown = json_of("plan", "addresses still to try")
+    deemed_shown = yes_no("deemed")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).defer("content")
@@ -85,7 +106,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="text as sent")
     def text(self, notice: Notice) -> str:
-        return as_text(frozen_text(notice).text)
+        return as_text(without_links(frozen_text(notice).text))
 
     @admin.display(description="SHA-256 of the frozen bytes")
     def content_hash(self, notice: Notice) -> str:
@@ -149,7 +170,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnlyAdmin):
     number = numbered("E")
-    list_display = ("number", "notice", "delivery", "kind", "source", "occurred_at", "recorded_at", "test")
+    list_display = (
+        "number",
+        "notice",
+        "delivery",
+        "kind",
+        "source",
+        "occurred_at",
+        "recorded_at",
+        "test_shown",
+    )
     list_select_related = ("notice", "delivery")
     fields = (
         "notice",
@@ -158,11 +188,12 @@ class EvidenceAdmin(ReadOnlyAdmin):
         "source",
         "occurred_at",
         "recorded_at",
-        "test",
+        "test_shown",
         "payload_shown",
         "committed",
     )
     search_help_text = "Notice id (N-12) or evidence (E-12)."
+    test_shown = yes_no("test")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).defer("notice__content", "notice__plan", "delivery__head")
@@ -203,6 +234,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
     @admin.display(description="message as it came")
     def message(self, message: InboundMessage) -> str:
         text = zlib.decompress(bytes(message.raw)).decode(errors="replace")
+        text = without_links(text)
         cut = f"\n[… {len(text) - _SHOWN_OF_MAIL} more characters]" if len(text) > _SHOWN_OF_MAIL else ""
         return as_text(text[:_SHOWN_OF_MAIL] + cut)
 

@@ -129,7 +129,10 @@ class Composition:
     def __init__(self, version: TemplateVersion, constants: Mapping[str, str]) -> None:
         self.template_version_id = version.pk
         self.language = version.language
-        marked = {name: _PLACEHOLDER.sub(_mark, text) for name, text in (("s", version.subject), ("b", version.body))}
+        marked = {
+            name: _PLACEHOLDER.sub(_mark, text)
+            for name, text in (("s", version.subject), ("b", version.body))
+        }
         body = nh3.clean(MarkdownIt("commonmark", {"html": False}).render(marked["b"]))
         frame = {
             "content": body,
@@ -146,7 +149,7 @@ class Composition:
         self._text = _bind(_split(render_to_string("emails/notice/body.txt", frame)), constants)
         self._html = _bind(_split(as_html), safe)
         # What the notices have in common: this notice with nothing filled in.
-        self._sample = self._bytes({name: "" for name in _names(self._subject, self._text, self._html)}, "")
+        self._sample = self._bytes(dict.fromkeys(_names(self._subject, self._text, self._html), ""), "")
         self._compressor = zstandard.ZstdCompressor(
             level=3, dict_data=_dictionary(self._sample), write_dict_id=False, write_content_size=True
         )
@@ -175,18 +178,22 @@ class Composition:
         page = _fill(self._html, {name: _html(value) for name, value in values.items()})
         return b"".join(
             (
-                f"From: {_mailbox(settings.NOTICE_FROM)}\r\nDate: {date}\r\nSubject: {_encoded(_fill(self._subject, values))}\r\n"
+                f"From: {_mailbox(settings.NOTICE_FROM)}\r\nDate: {date}\r\n"
+                f"Subject: {_encoded(_fill(self._subject, values))}\r\n"
                 "Auto-Submitted: auto-generated\r\n"  # RFC 3834: vacation programs should not answer
                 f"Content-Language: {self.language}\r\nMIME-Version: 1.0\r\n"
                 f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n--{BOUNDARY}\r\n'
-                "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n".encode(),
+                f"{_part('plain')}".encode(),
                 _quoted(text),
-                f"\r\n--{BOUNDARY}\r\n"
-                "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n".encode(),
+                f"\r\n--{BOUNDARY}\r\n{_part('html')}".encode(),
                 _quoted(page),
                 f"\r\n--{BOUNDARY}--\r\n".encode(),
             )
         )
+
+
+def _part(kind: str) -> str:
+    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
 
 def _names(*parts: Sequence[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -16,6 +17,10 @@ from notices.reading import content
 _TAGS = set(
     "p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i u s a blockquote br hr code pre "
     "table thead tbody tr th td".split()
+)
+_BREAK = r"(?:=\r?\n)?"
+_LINK = re.compile(
+    rf"/{_BREAK}n{_BREAK}/(?:[0-9a-z]{_BREAK})+-(?:{_BREAK}[0-9a-z])+{_BREAK}/?", re.IGNORECASE
 )
 _ATTRIBUTES = {"a": {"href"}, "*": {"lang", "dir"}}
 
@@ -44,8 +49,19 @@ def sanitised(html: str) -> str:
         tags=_TAGS,
         clean_content_tags={"script", "style", "title"},
         attributes=_ATTRIBUTES,
+        # What the flags report may be in another language than the notice around it.
+        set_tag_attribute_values={"p": {"dir": "auto"}},
         url_schemes={"http", "https", "mailto"},
     ).strip()
+
+
+def without_links(text: str) -> str:
+    """A notice's text for staff: its link does not work any more.
+
+    Who opens the link acts as the account holder, and what they do there is the strongest evidence that there is.
+    So staff never get to see one. Bounces quote our mails with their soft line breaks (RFC 2045, 6.7).
+    """
+    return _LINK.sub("/n/[withheld]/", text)
 
 
 def _part(message: EmailMessage, subtype: str) -> str:

@@ -83,7 +83,9 @@ class Standing:
     weakest_link: str
 
 
-def judge(facts: Iterable[Fact], attempts: Collection[Attempt], rule: ServiceRule, *, now: datetime) -> Standing:
+def judge(
+    facts: Iterable[Fact], attempts: Collection[Attempt], rule: ServiceRule, *, now: datetime
+) -> Standing:
     """Weigh the facts about one notice.
 
     Args:

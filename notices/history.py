@@ -76,7 +76,10 @@ def histories(
     evidence = Evidence.objects.filter(notice__in=ids).select_related("payload").order_by("occurred_at", "pk")
     deliveries = Delivery.objects.filter(notice__in=ids).order_by("pk")
     if known_at is not None:
-        evidence, deliveries = evidence.filter(recorded_at__lte=known_at), deliveries.filter(created_at__lte=known_at)
+        evidence, deliveries = (
+            evidence.filter(recorded_at__lte=known_at),
+            deliveries.filter(created_at__lte=known_at),
+        )
     for fact in evidence:
         facts.setdefault((fact.notice_id, fact.delivery_id), []).append(_happening(fact))
     attempts: dict[int, list[AttemptHistory]] = {pk: [] for pk in ids}

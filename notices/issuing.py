@@ -73,7 +73,11 @@ def issue(orders: Sequence[Order], *, actor: str, at: datetime) -> list[int]:
         composition = composing.composition(version_id, _constants(order, language))
         if id(composition) not in dictionaries:
             dictionaries[id(composition)] = composition.dictionary_id()
-        given = {"reference": tokens.reference(notice_id), "link": tokens.link(notice_id), "issued_on": f"{at:%Y-%m-%d}"}
+        given = {
+            "reference": tokens.reference(notice_id),
+            "link": tokens.link(notice_id),
+            "issued_on": f"{at:%Y-%m-%d}",
+        }
         frozen = composition.freeze({**order.values, **given}, at=at)
         rest = [[[c.channel, c.address, c.ref] for c in chain[1:]] for chain in order.chains]
         rows.append(

@@ -93,10 +93,11 @@ def canonical(tag: str) -> str:
     for part in rest:
         cased = cased and len(part) > 1  # what follows a singleton stays in lower case
         if cased and len(part) == 2:
-            part = part.upper()
+            parts.append(part.upper())
         elif cased and len(part) == 4 and part.isalpha():
-            part = part.title()
-        parts.append(part)
+            parts.append(part.title())
+        else:
+            parts.append(part)
     return "-".join(parts)
 
 

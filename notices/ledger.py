@@ -54,7 +54,9 @@ def canonical(value: Any) -> bytes:
         TypeError: the value holds a float or a key that is not ASCII text.
     """
     _check(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
 
 
 def _check(value: Any) -> None:

@@ -18,7 +18,9 @@ def _rule(text: str) -> ServiceRule:
     return ServiceRule.from_json(json.loads(text))
 
 
-def standings(notice_ids: Sequence[int], *, now: datetime, known_at: datetime | None = None) -> dict[int, Standing]:
+def standings(
+    notice_ids: Sequence[int], *, now: datetime, known_at: datetime | None = None
+) -> dict[int, Standing]:
     """What the evidence amounts to, worked out from the facts themselves. Two queries, whatever the number.
 
     Args:

@@ -21,7 +21,16 @@ log = logging.getLogger(__name__)
 HINT_SIZE = 200
 LEAVE_ALONE_SECONDS = 10.0
 
-_leave_alone_until = 0.0
+
+
+@dataclass(slots=True)
+class _Broker:
+    """What this process remembers of the broker: until when not to bother it (by `time.monotonic()`)."""
+
+    leave_alone_until: float = 0.0
+
+
+_broker = _Broker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,8 @@ _COLUMNS = (
     "provider provider_id reply"
 ).split()
 _TYPES = (
-    "int8 int8 varchar varchar int8 int2 int2 int8 varchar bytea varchar timestamptz int2 varchar varchar text".split()
-)
+    "int8 int8 varchar varchar int8 int2 int2 int8 varchar bytea varchar timestamptz int2 varchar varchar text"
+).split()
 
 
 def _head(plan: Planned, pk: int) -> bytes:
@@ -107,15 +116,14 @@ def _hint(delivery_ids: list[int]) -> None:
 
     After a failure the broker is left alone for a while, so that a wave does not wait for it batch by batch.
     """
-    global _leave_alone_until
-    if time.monotonic() < _leave_alone_until:
+    if time.monotonic() < _broker.leave_alone_until:
         return
     try:
         current_app.send_task("notices.tasks.send", args=[delivery_ids], retry=False)
-    except Exception as error:  # each transport has errors of its own, and no hint is worth failing a request for
+    except Exception as error:  # noqa: BLE001  (each transport has its own, and no hint is worth failing for)
         log.warning(
             "The broker did not take a hint of %d deliveries (%s); the sweep will find them.",
             len(delivery_ids),
             type(error).__name__,
         )
-        _leave_alone_until = time.monotonic() + LEAVE_ALONE_SECONDS
+        _broker.leave_alone_until = time.monotonic() + LEAVE_ALONE_SECONDS

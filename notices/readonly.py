@@ -94,6 +94,9 @@ class ReadOnlyInline(NoChanges, _Inline):
     max_num = 0
     show_change_link = True
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields or ()
+
 
 def number(prefix: str, term: str) -> int | None:
     """The id in a number as people write it, such as C-1042 for the prefix C; None where it is none."""
@@ -119,6 +122,16 @@ def json_of(field: str, description: str = "") -> Callable[..., SafeString]:
     @admin.display(description=description or field.replace("_", " "))
     def shown(self: Any, row: Any) -> SafeString:
         return as_json(getattr(row, field))
+
+    return shown
+
+
+def yes_no(field: str) -> Callable[..., str]:
+    """A column that says yes or no. Admin's own red cross for "no" would look like something wrong."""
+
+    @admin.display(description=field.replace("_", " "))
+    def shown(self: Any, row: Any) -> str:
+        return "yes" if getattr(row, field) else "no"
 
     return shown
 

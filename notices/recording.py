@@ -37,7 +37,8 @@ def lock(notice_ids: Iterable[int]) -> None:
     """Hold these notices' rows until the transaction ends, in the one order that all use."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM notices_notice WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(notice_ids)]
+            "SELECT 1 FROM notices_notice WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [sorted(notice_ids)],
         )
 
 
@@ -53,7 +54,9 @@ def _regrade(notice_ids: Sequence[int], *, now: datetime) -> list[Change]:
     served_before = {pk: before[pk][2] for pk in changed}
     _store(changed, served_before)
     changes = [
-        Change(pk, served_before[pk], s.served_at) for pk, s in changed.items() if served_before[pk] != s.served_at
+        Change(pk, served_before[pk], s.served_at)
+        for pk, s in changed.items()
+        if served_before[pk] != s.served_at
     ]
     if changes:
         evidence_recorded.send(sender=None, changes=changes)

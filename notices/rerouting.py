@@ -23,8 +23,10 @@ def fall_back(delivery_ids: Sequence[int], *, now: datetime) -> list[int]:
     failed = Delivery.objects.filter(pk__in=delivery_ids, notice__plan__isnull=False).select_related("notice")
     planned = []
     for delivery in failed.order_by("pk"):
-        rest = delivery.notice.plan[delivery.chain]
-        tried = Delivery.objects.filter(notice=delivery.notice, chain=delivery.chain, position__gt=delivery.position)
+        rest = (delivery.notice.plan or [])[delivery.chain]
+        tried = Delivery.objects.filter(
+            notice=delivery.notice, chain=delivery.chain, position__gt=delivery.position
+        )
         if delivery.position < len(rest) and not tried.exists():
             channel, address, ref = rest[delivery.position]
             planned.append(

@@ -78,7 +78,12 @@ def claim(delivery_ids: Sequence[int]) -> list[Claimed]:
         )
         return [
             Claimed(
-                pk, notice_id, channel, tries, created_at, _message(pk, channel, address, head, content, dictionary_id)
+                pk,
+                notice_id,
+                channel,
+                tries,
+                created_at,
+                _message(pk, channel, address, head, content, dictionary_id),
             )
             for pk, notice_id, channel, address, head, tries, created_at, content, dictionary_id in cursor.fetchall()
         ]
@@ -100,8 +105,7 @@ def _send(channel: str, claimed: list[Claimed]) -> None:
     """Call one channel for a batch and record each outcome, also of those before a failure of ours."""
     outcomes: list[Outcome] = []
     try:
-        for outcome in get_channel(channel).send([c.message for c in claimed]):
-            outcomes.append(outcome)
+        outcomes.extend(get_channel(channel).send([c.message for c in claimed]))
     finally:
         settle(claimed, outcomes)
 
@@ -175,7 +179,7 @@ def next_try(tries: int, since: datetime, now: datetime) -> datetime | None:
     if now - since >= timedelta(hours=settings.NOTICE_RETRY_FOR_HOURS):
         return None
     waits = settings.NOTICE_RETRY_MINUTES
-    minutes = waits[min(tries, len(waits)) - 1] * random.uniform(0.8, 1.2)
+    minutes = waits[min(tries, len(waits)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311  (jitter, not a secret)
     return now + timedelta(minutes=minutes)
 
 

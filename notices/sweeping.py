@@ -60,7 +60,10 @@ def mark_stuck(*, now: datetime) -> int:
                         "sweep",
                         called_at,
                         pk,
-                        {"what": "the call never returned; the worker stopped in the middle of it", "try": tries},
+                        {
+                            "what": "the call never returned; the worker stopped in the middle of it",
+                            "try": tries,
+                        },
                         event_id=f"{pk}:{tries}:lost",
                     )
                     for pk, notice_id, tries, called_at in rows
@@ -87,7 +90,9 @@ def repeat_unknown(*, now: datetime) -> int:
 
 def deem_served(*, now: datetime) -> int:
     """Grade anew the notices whose time of deemed service has come."""
-    ids = list(Notice.objects.filter(deemed_due_at__lte=now).order_by("pk").values_list("pk", flat=True)[:STUCK])
+    ids = list(
+        Notice.objects.filter(deemed_due_at__lte=now).order_by("pk").values_list("pk", flat=True)[:STUCK]
+    )
     recording.regrade(ids, now=now)
     return len(ids)
 

@@ -8,11 +8,12 @@ explains it, since servers get the class wrong more often than the action.
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import message_from_bytes
+from email import message_from_bytes, message_from_string
 from email.errors import MessageError
 from email.message import Message
 from email.utils import getaddresses
@@ -26,6 +27,10 @@ from notices.ledger import NewFact
 from notices.models import Delivery, DeliveryState, InboundMessage
 from notices.rerouting import fall_back
 
+# RFC 3464, and RFC 6533 for internationalised addresses.
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+# RFC 3464, and RFC 6533 for internationalised addresses.
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ACTIONS = {
     "failed": Kind.BOUNCED,
     "delayed": Kind.DELAYED,
@@ -92,7 +97,8 @@ def receive(messages: Sequence[Inbound], *, now: datetime) -> dict[str, int]:
             )
             if notice_id is not None:
                 facts += [
-                    NewFact(notice_id, kind, "dsn", now, report.delivery_id, payload) for kind, payload in report.events
+                    NewFact(notice_id, kind, "dsn", now, report.delivery_id, payload)
+                    for kind, payload in report.events
                 ]
         # The same message handed to two processes at once: the second insert waits, then finds it known.
         InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
@@ -117,9 +123,11 @@ def _outcome(report: Report, notice_id: int | None) -> str:
 def _resolve(facts: Sequence[NewFact], *, now: datetime) -> None:
     """Let a report settle an attempt whose outcome we never learnt, and move on where it failed."""
     for kind, state in _RESOLVES.items():
-        ids = [fact.delivery_id for fact in facts if fact.kind == kind]
+        ids = [fact.delivery_id for fact in facts if fact.kind == kind and fact.delivery_id is not None]
         if ids:
-            in_doubt = Delivery.objects.filter(pk__in=ids, state__in=[DeliveryState.CALLING, DeliveryState.UNKNOWN])
+            in_doubt = Delivery.objects.filter(
+                pk__in=ids, state__in=[DeliveryState.CALLING, DeliveryState.UNKNOWN]
+            )
             in_doubt.update(state=state, settled_at=now)
     fall_back([f.delivery_id for f in facts if f.kind == Kind.BOUNCED and f.delivery_id], now=now)
 
@@ -129,7 +137,7 @@ def read_report(message: Inbound) -> Report:
     try:
         mail = message_from_bytes(message.raw)
         delivery_id = _from_recipient(message.recipient, mail)
-        status = next((part for part in mail.walk() if part.get_content_type() == "message/delivery-status"), None)
+        status = next((part for part in mail.walk() if part.get_content_type() in _STATUS_TYPES), None)
         if status is None:
             return Report(delivery_id, (), "No delivery status in it: a person has to read it.")
         about, *recipients = _blocks(status)
@@ -157,7 +165,12 @@ def _from_recipient(recipient: str, mail: Message) -> int | None:
 def _blocks(status: Message) -> list[Message]:
     """The blocks of a delivery status: first what is about the message, then one per recipient."""
     payload = status.get_payload()
-    blocks = [block for block in payload if isinstance(block, Message) and block.keys()] if isinstance(payload, list) else []
+    parts = [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+    if status.get_content_type() == "message/global-delivery-status" and parts:
+        # The email package reads this type as one message: the recipients' blocks are its body.
+        text = parts[0].as_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+        parts = [message_from_string(block) for block in re.split(r"\n\s*\n", text)]
+    blocks = [part for part in parts if part.keys()]
     if not blocks:
         raise ValueError("a delivery status without fields")
     return blocks
@@ -182,7 +195,9 @@ def _event(about: Message, block: Message) -> tuple[str, dict[str, Any]] | None:
         return None
     payload = {name.lower().replace("-", "_"): _text(block[name]) for name in _FIELDS if name in block}
     payload |= {
-        name.lower().replace("-", "_"): _text(about[name]) for name in ("Reporting-MTA", "Arrival-Date") if name in about
+        name.lower().replace("-", "_"): _text(about[name])
+        for name in ("Reporting-MTA", "Arrival-Date")
+        if name in about
     }
     return kind.value, payload
 
@@ -190,5 +205,3 @@ def _event(about: Message, block: Message) -> tuple[str, dict[str, Any]] | None:
 def _text(value: Any) -> str:
     """A header field as one line of text that PostgreSQL and JSON can hold."""
     return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").replace("\x00", "�").split())[:1000]
-
-

@@ -90,7 +90,9 @@ def open_case(**of_flag: object) -> Case:
 def learn(step: Step, kind: str, at: datetime, *, channel: str = "email", **payload: object) -> None:
     """Record one fact about a step's delivery on a channel, as tracking would."""
     delivery = Delivery.objects.filter(notice=step.notice_id, channel=channel).latest("pk")
-    fact = NewFact(step.notice_id, kind, "test", at, delivery.pk, payload, event_id=f"{delivery.pk}:{kind}:{at}")
+    fact = NewFact(
+        step.notice_id, kind, "test", at, delivery.pk, payload, event_id=f"{delivery.pk}:{kind}:{at}"
+    )
     recording.record([fact], now=at)
 
 

@@ -45,7 +45,14 @@ def overturn(appeal_id: int, *, actor: Actor, reviewer: User, reason: str, at: d
         Step.objects.filter(pk=step.pk).update(overturned_at=at)
         case = lock([step.case_id])[step.case_id]
         if case.state != State.CLOSED and _rests_on(step):
-            move([(case.pk, case.state)], State.CLOSED, actor=actor, reason=reason, at=at, resolution=Resolution.OVERTURNED)
+            move(
+                [(case.pk, case.state)],
+                State.CLOSED,
+                actor=actor,
+                reason=reason,
+                at=at,
+                resolution=Resolution.OVERTURNED,
+            )
 
 
 def _decide(appeal_id: int, outcome: Appeal.Outcome, *, reviewer: User, reason: str, at: datetime) -> Step:
@@ -54,7 +61,12 @@ def _decide(appeal_id: int, outcome: Appeal.Outcome, *, reviewer: User, reason: 
     appeal = Appeal.objects.get(pk=appeal_id)
     if appeal.outcome != Appeal.Outcome.OPEN:
         raise WrongState(f"This appeal is {appeal.get_outcome_display()} already.")
-    appeal.outcome, appeal.decided_by, appeal.decided_at, appeal.decision_reason = outcome, reviewer, at, reason
+    appeal.outcome, appeal.decided_by, appeal.decided_at, appeal.decision_reason = (
+        outcome,
+        reviewer,
+        at,
+        reason,
+    )
     try:
         with transaction.atomic():
             appeal.save(update_fields=["outcome", "decided_by", "decided_at", "decision_reason"])
@@ -66,4 +78,6 @@ def _decide(appeal_id: int, outcome: Appeal.Outcome, *, reviewer: User, reason: 
 def _rests_on(step: Step) -> bool:
     """Whether the case has nothing left to rest on without this step: no other warning or escalation stands."""
     others = Step.objects.filter(case=step.case_id, overturned_at__isnull=True).exclude(pk=step.pk)
-    return not others.exclude(rung__kind=RungKind.SUSPENSION).exists() or step.rung.kind == RungKind.SUSPENSION
+    return (
+        not others.exclude(rung__kind=RungKind.SUSPENSION).exists() or step.rung.kind == RungKind.SUSPENSION
+    )

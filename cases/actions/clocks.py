@@ -32,7 +32,10 @@ def follow_service(changes: Sequence[Change]) -> int:
             [list(served)],
         )
         rows = cursor.fetchall()
-        clocks = [(pk, served[notice_id], _deadline(served[notice_id], days, zone)) for pk, notice_id, days, zone in rows]
+        clocks = [
+            (pk, served[notice_id], _deadline(served[notice_id], days, zone))
+            for pk, notice_id, days, zone in rows
+        ]
         cursor.execute(
             """
             UPDATE cases_step s SET served_at = t.served_at, deadline_at = t.deadline_at, deadline_handled = false
@@ -71,7 +74,9 @@ def _lock_due(now: datetime) -> list[Step]:
     """A batch of due steps, with their cases held; cases first, as everywhere. Those that others hold come later."""
     overdue = Step.objects.filter(deadline_at__lte=now, deadline_handled=False)
     batch = list(overdue.order_by("deadline_at").values_list("pk", "case_id")[:BATCH])
-    held = Case.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=[case for _, case in batch])
+    held = Case.objects.select_for_update(no_key=True, skip_locked=True).filter(
+        pk__in=[case for _, case in batch]
+    )
     case_ids = list(held.order_by("pk").values_list("pk", flat=True))
     still = overdue.filter(pk__in=[pk for pk, _ in batch], case__in=case_ids)
     return list(still.select_related("case", "rung").order_by("pk"))
@@ -79,7 +84,9 @@ def _lock_due(now: datetime) -> list[Step]:
 
 def _act_on(step: Step, *, actor: Actor, now: datetime) -> str:
     rung = Rung.objects.filter(ladder=step.rung.ladder_id, position__gt=step.rung.position).first()
-    waits = {RungKind.WARNING: State.WARNED, RungKind.ESCALATION: State.ESCALATED}.get(RungKind(step.rung.kind))
+    waits = {RungKind.WARNING: State.WARNED, RungKind.ESCALATION: State.ESCALATED}.get(
+        RungKind(step.rung.kind)
+    )
     if rung is None or step.case.state != waits or step.overturned_at is not None:
         return "left"
     reason = f"The account had until {step.deadline_at:%-d %B %Y %H:%M} UTC to answer the {step.rung.kind}."
@@ -92,5 +99,3 @@ def _act_on(step: Step, *, actor: Actor, now: datetime) -> str:
         case=step.case, rung=rung, defaults={"proposed_by": actor.label, "proposed_at": now, "reason": reason}
     )
     return "proposed"
-
-

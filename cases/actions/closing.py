@@ -48,7 +48,9 @@ def _close(case_id: int, resolution: Resolution, *, actor: Actor, reason: str, a
     with transaction.atomic():
         case = _locked(case_id)
         if case.state == State.SUSPENDED:
-            raise WrongState(f"The account in case {case.number} is suspended. Reinstate it; that closes the case too.")
+            raise WrongState(
+                f"The account in case {case.number} is suspended. Reinstate it; that closes the case too."
+            )
         move([(case.pk, case.state)], State.CLOSED, actor=actor, reason=reason, at=at, resolution=resolution)
 
 
@@ -60,7 +62,9 @@ def _locked(case_id: int) -> Case:
 
 
 def _before_suspension(case: Case) -> State:
-    kinds = set(Step.objects.filter(case=case, overturned_at__isnull=True).values_list("rung__kind", flat=True))
+    kinds = set(
+        Step.objects.filter(case=case, overturned_at__isnull=True).values_list("rung__kind", flat=True)
+    )
     if RungKind.ESCALATION in kinds:
         return State.ESCALATED
     return State.WARNED if RungKind.WARNING in kinds else State.OPEN

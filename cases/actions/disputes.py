@@ -21,6 +21,8 @@ def open_dispute(step_id: int, *, actor: Actor, statement: str, at: datetime) ->
         raise ReasonNeeded("Say which notice did not arrive, and how you know.")
     try:
         with transaction.atomic():
-            return Dispute.objects.create(step_id=step_id, opened_by=actor.label, statement=statement, opened_at=at)
+            return Dispute.objects.create(
+                step_id=step_id, opened_by=actor.label, statement=statement, opened_at=at
+            )
     except IntegrityError as error:
         raise from_database(error) or error from error

@@ -17,7 +17,12 @@ def ask(
     try:
         with transaction.atomic():
             return Exemption.objects.create(
-                case_id=case_id, author=author, ground=ground, reason=reason.strip(), expires_at=expires_at, asked_at=at
+                case_id=case_id,
+                author=author,
+                ground=ground,
+                reason=reason.strip(),
+                expires_at=expires_at,
+                asked_at=at,
             )
     except IntegrityError as error:
         raise from_database(error) or error from error
@@ -27,6 +32,8 @@ def approve(exemption_id: int, *, approver: User, at: datetime) -> None:
     """Approve an exemption that somebody else asked for."""
     try:
         with transaction.atomic():
-            Exemption.objects.filter(pk=exemption_id, approver__isnull=True).update(approver=approver, approved_at=at)
+            Exemption.objects.filter(pk=exemption_id, approver__isnull=True).update(
+                approver=approver, approved_at=at
+            )
     except IntegrityError as error:
         raise from_database(error) or error from error

@@ -10,7 +10,14 @@ from typing import Any
 from django.db import transaction
 
 from cases.models import Ladder, Policy, PolicyVersion, Rung
-from cases.policyfile import Mistake, PolicyFile, PolicyFileError, PolicySpec, RungSpec, TemplateSpec, parse_policies
+from cases.policyfile import (
+    Mistake,
+    PolicyFileError,
+    PolicySpec,
+    RungSpec,
+    TemplateSpec,
+    parse_policies,
+)
 from cases.policyfile.locator import dotted, line_of, locate
 from notices.models import Template, TemplateVersion
 
@@ -46,7 +53,9 @@ def load_policies(path: Path) -> LoadReport:
         templates = {template.slug: _load_template(template, report) for template in spec.templates}
         mistakes: list[tuple[tuple[str | int, ...], str]] = []
         for number, policy in enumerate(spec.policies):
-            mistakes += [(("policies", number, *path), text) for path, text in _load_policy(policy, templates, report)]
+            mistakes += [
+                (("policies", number, *path), text) for path, text in _load_policy(policy, templates, report)
+            ]
         if mistakes:
             lines = locate(data.decode("utf-8-sig"))
             raise PolicyFileError(
@@ -101,8 +110,10 @@ def _load_policy(
             mistakes.append(
                 (
                     ("versions", number, "number"),
-                    f"version {version.number} is loaded already with another text or date; notices rest on it. "
-                    f"Leave it as it was and give the new text number {max(known) + 1}",
+                    (
+                        f"version {version.number} is loaded already with another text or date; notices rest on it. "
+                        f"Leave it as it was and give the new text number {max(known) + 1}"
+                    ),
                 )
             )
         report.note("policy version", added=old is None)

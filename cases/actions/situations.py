@@ -94,9 +94,9 @@ def load(case_ids: Sequence[int], kind: str, *, now: datetime) -> list[Loaded]:
     reasons = _reasons([case["id"] for case in cases])
     contacts = _contacts([case["account_id"] for case in cases])
     exempt = set(
-        Exemption.objects.filter(case_id__in=case_ids, approver__isnull=False, expires_at__gt=now).values_list(
-            "case_id", flat=True
-        )
+        Exemption.objects.filter(
+            case_id__in=case_ids, approver__isnull=False, expires_at__gt=now
+        ).values_list("case_id", flat=True)
     )
     loaded = []
     for case in cases:

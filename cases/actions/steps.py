@@ -39,12 +39,16 @@ def warn(case_id: int, *, actor: Actor, at: datetime, reason: str = "", approver
     return _take_one(case_id, RungKind.WARNING, actor=actor, at=at, reason=reason, approver=approver)
 
 
-def escalate(case_id: int, *, actor: Actor, at: datetime, reason: str = "", approver: User | None = None) -> Step:
+def escalate(
+    case_id: int, *, actor: Actor, at: datetime, reason: str = "", approver: User | None = None
+) -> Step:
     """Take the escalation rung of one case, once its warning was served and the time has passed. See `warn`."""
     return _take_one(case_id, RungKind.ESCALATION, actor=actor, at=at, reason=reason, approver=approver)
 
 
-def suspend(case_id: int, *, actor: Actor, at: datetime, reason: str = "", approver: User | None = None) -> Step:
+def suspend(
+    case_id: int, *, actor: Actor, at: datetime, reason: str = "", approver: User | None = None
+) -> Step:
     """Suspend the account of one case: after a served warning whose time has passed, or by exemption. See `warn`."""
     return _take_one(case_id, RungKind.SUSPENSION, actor=actor, at=at, reason=reason, approver=approver)
 
@@ -103,9 +107,14 @@ def _why_not(
     case: Loaded, kind: RungKind, *, actor: Actor, approver: User | None, reason: str, at: datetime
 ) -> Refused | None:
     if not (reason.strip() or case.flag_reasons):
-        return ReasonNeeded(f"Say what the account of case {case.situation.number} did: the notice must tell it.")
+        return ReasonNeeded(
+            f"Say what the account of case {case.situation.number} did: the notice must tell it."
+        )
     return why_not(case.situation, kind, now=at) or why_not_approved(
-        kind, case.rung.approvals if case.rung else 0, decider=actor.user_id, approver=approver.pk if approver else None
+        kind,
+        case.rung.approvals if case.rung else 0,
+        decider=actor.user_id,
+        approver=approver.pk if approver else None,
     )
 
 
@@ -158,7 +167,9 @@ _TYPES = "int8 int8 int8 int8 int8 timestamptz int8 varchar int8 text bool bool"
 
 def _order(case: Loaded, kind: RungKind, reason: str) -> Order:
     rung, policy = case.next_rung, case.policy
-    window = {} if rung.window_days is None else {"window_days": {policy.default_language: str(rung.window_days)}}
+    window = (
+        {} if rung.window_days is None else {"window_days": {policy.default_language: str(rung.window_days)}}
+    )
     return Order(
         recipient=case.external_id,
         name=case.display_name,

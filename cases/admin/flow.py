@@ -22,7 +22,17 @@ from cases.models import (
     Transition,
     Wave,
 )
-from notices.readonly import ReadOnlyAdmin, ReadOnlyInline, Rows, as_json, as_text, json_of, number, numbered
+from notices.readonly import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    Rows,
+    as_json,
+    as_text,
+    json_of,
+    number,
+    numbered,
+    yes_no,
+)
 
 
 class StepInline(ReadOnlyInline):
@@ -60,17 +70,7 @@ class CaseAdmin(ReadOnlyAdmin):
     """The list also carries the decisions: they need the permission to change cases, and go through the verbs."""
 
     number = numbered("C")
-    list_display = (
-        "number",
-        "account",
-        "name",
-        "policy",
-        "state",
-        "resolution",
-        "last_step",
-        "deadline",
-        "opened_at",
-    )
+    list_display = ("number", "account", "name", "policy", "stands", "last_step", "deadline")
     list_display_links = ("number",)
     list_select_related = ("account", "policy")
     list_filter = ("state", "resolution", "policy")
@@ -96,6 +96,10 @@ class CaseAdmin(ReadOnlyAdmin):
     @admin.display(description="name")
     def name(self, case: Case) -> str:
         return case.account.display_name
+
+    @admin.display(description="state")
+    def stands(self, case: Case) -> str:
+        return ", ".join(part for part in (case.get_state_display(), case.get_resolution_display()) if part)
 
     @admin.display(description="last step", empty_value="none")
     def last_step(self, case: Case) -> str | None:
@@ -136,13 +140,15 @@ class StepAdmin(ReadOnlyAdmin):
         "actor_label",
         "approved_by",
         "reason",
-        "automated",
+        "automated_shown",
         "served_at",
         "deadline_at",
-        "deadline_handled",
+        "deadline_handled_shown",
         "overturned_at",
     )
     search_help_text = "Case number (C-12) or notice id (N-12)."
+    automated_shown = yes_no("automated")
+    deadline_handled_shown = yes_no("deadline_handled")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).defer("notice__content", "notice__plan")

@@ -11,7 +11,9 @@ class Account(models.Model):
     display_name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=35, default="en", help_text="BCP 47 tag")
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
-    described_at = models.DateTimeField(help_text="of the newest report that the name, language and zone come from")
+    described_at = models.DateTimeField(
+        help_text="of the newest report that the name, language and zone come from"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -25,7 +27,8 @@ class ContactPoint(models.Model):
     with the time until which it was valid.
     """
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="contact_points")
+    # No index of its own: the unique constraint below begins with the account.
+    account = models.ForeignKey(Account, models.PROTECT, db_index=False, related_name="contact_points")
     channel = models.CharField(max_length=20)
     address = models.CharField(max_length=400, help_text="as given")
     canonical = models.CharField(max_length=400, help_text="for comparison: lower case, domain as A-labels")
@@ -37,7 +40,9 @@ class ContactPoint(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account", "channel", "rank", "valid_from"], name="contact_point_period"),
+            models.UniqueConstraint(
+                fields=["account", "channel", "rank", "valid_from"], name="contact_point_period"
+            ),
         ]
         indexes = [models.Index(fields=["canonical"], name="contact_point_canonical")]
 

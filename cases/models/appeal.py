@@ -23,15 +23,20 @@ class Appeal(models.Model):
     filed_at = models.DateTimeField(db_default=Now())
     statement = models.TextField()
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OPEN)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True)
     decision_reason = models.TextField(blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["step"], condition=Q(outcome="open"), name="one_open_appeal_per_step"),
+            models.UniqueConstraint(
+                fields=["step"], condition=Q(outcome="open"), name="one_open_appeal_per_step"
+            ),
             models.CheckConstraint(
-                condition=~Q(outcome__in=["upheld", "overturned"]) | Q(decided_by__isnull=False) & ~Q(decision_reason=""),
+                condition=~Q(outcome__in=["upheld", "overturned"])
+                | Q(decided_by__isnull=False) & ~Q(decision_reason=""),
                 name="appeal_decision_is_reasoned",
             ),
         ]
@@ -52,13 +57,17 @@ class Dispute(models.Model):
     opened_by = models.CharField(max_length=150)
     statement = models.TextField()
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OPEN)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True)
     decision_reason = models.TextField(blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["step"], condition=Q(outcome="open"), name="one_open_dispute_per_step"),
+            models.UniqueConstraint(
+                fields=["step"], condition=Q(outcome="open"), name="one_open_dispute_per_step"
+            ),
         ]
         triggers = [rules.CONTEST_TOUCHES_CASE, *append_only()[1:]]
 

@@ -34,10 +34,14 @@ class Case(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="cases")
     policy = models.ForeignKey(Policy, models.PROTECT, db_index=False, related_name="cases")
     ladder = models.ForeignKey(Ladder, models.PROTECT, db_index=False, related_name="+")
-    wave = models.ForeignKey(Wave, models.PROTECT, null=True, related_name="cases", help_text="that opened it")
+    wave = models.ForeignKey(
+        Wave, models.PROTECT, null=True, related_name="cases", help_text="that opened it"
+    )
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     resolution = models.CharField(max_length=12, choices=Resolution, blank=True)
-    version = models.PositiveIntegerField(default=1, help_text="rises with every change that a decider must see")
+    version = models.PositiveIntegerField(
+        default=1, help_text="rises with every change that a decider must see"
+    )
     opened_at = models.DateTimeField()
 
     class Meta:
@@ -73,7 +77,9 @@ class Transition(models.Model):
     case = models.ForeignKey(Case, models.PROTECT, related_name="transitions")
     old = models.CharField(max_length=10, blank=True)
     new = models.CharField(max_length=10, choices=State)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     actor_label = models.CharField(max_length=150, help_text="user:name or system:what")
     reason = models.TextField()
     at = models.DateTimeField()
@@ -121,9 +127,13 @@ class Step(models.Model):
     notice = models.OneToOneField(Notice, models.PROTECT, related_name="step")
     wave = models.ForeignKey(Wave, models.PROTECT, null=True, db_index=False, related_name="+")
     decided_at = models.DateTimeField()
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     actor_label = models.CharField(max_length=150)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     reason = models.TextField(help_text="the facts and why they break the policy")
     automated = models.BooleanField(default=False, help_text="decided without a person")
 
@@ -136,7 +146,9 @@ class Step(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["case", "rung"], name="one_step_per_rung"),
             models.CheckConstraint(
-                condition=Q(approved_by__isnull=True) | Q(decided_by__isnull=True) | ~Q(approved_by=F("decided_by")),
+                condition=Q(approved_by__isnull=True)
+                | Q(decided_by__isnull=True)
+                | ~Q(approved_by=F("decided_by")),
                 name="approver_is_another",
             ),
         ]
@@ -202,7 +214,9 @@ class Exemption(models.Model):
     reason = models.TextField()
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, db_index=False, related_name="+")
     asked_at = models.DateTimeField(db_default=Now())
-    approver = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+")
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     approved_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
 
@@ -210,7 +224,8 @@ class Exemption(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(reason=""), name="exemption_has_reason"),
             models.CheckConstraint(
-                condition=Q(approver__isnull=True) | ~Q(approver=F("author")), name="exemption_approver_is_another"
+                condition=Q(approver__isnull=True) | ~Q(approver=F("author")),
+                name="exemption_approver_is_another",
             ),
             models.CheckConstraint(
                 condition=Q(approver__isnull=True, approved_at__isnull=True)

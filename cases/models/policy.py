@@ -66,7 +66,9 @@ class Rung(models.Model):
     channels = models.JSONField(help_text="chains of channels; chains run at once, links of a chain in turn")
     approvals = models.PositiveSmallIntegerField(default=0)
     on_deadline = models.CharField(
-        max_length=10, default="propose", choices=[("propose", "propose the next step"), ("proceed", "take the next step")]
+        max_length=10,
+        default="propose",
+        choices=[("propose", "propose the next step"), ("proceed", "take the next step")],
     )
 
     class Meta:

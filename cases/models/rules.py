@@ -21,7 +21,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "closed": frozenset(),
 }
 
-LEGAL_TRANSITIONS: Q = reduce(or_, (Q(old=old, new__in=sorted(new)) for old, new in TRANSITIONS.items() if new))
+LEGAL_TRANSITIONS: Q = reduce(
+    or_, (Q(old=old, new__in=sorted(new)) for old, new in TRANSITIONS.items() if new)
+)
 
 # Rule 2: no suspension without a served warning. The step's own dates are not trusted alone: the notice must be
 # served, and the deadline must lie a whole response window after service. (One hour less, because a day on which

@@ -8,6 +8,6 @@ from django.contrib.auth.models import AbstractUser
 class User(AbstractUser):
     """A member of staff: a table of our own from the first migration, so that it can grow."""
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # django-stubs does not show the inner class
+    class Meta(AbstractUser.Meta):
         verbose_name = "member of staff"
         verbose_name_plural = "staff"

@@ -12,7 +12,9 @@ class Wave(models.Model):
     started_by = models.CharField(max_length=150)
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
-    counts = models.JSONField(default=dict, help_text="rows read, rejected, flags new and known, cases opened, joined")
+    counts = models.JSONField(
+        default=dict, help_text="rows read, rejected, flags new and known, cases opened, joined"
+    )
 
     def __str__(self) -> str:
         return f"W-{self.pk}"

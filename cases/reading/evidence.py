@@ -41,7 +41,7 @@ def _flat(pairs: list[tuple[str, Any]]) -> list[Any]:
 
 
 _decoder = json.JSONDecoder(parse_float=_number, parse_constant=_constant)
-# Objects become lists of their keys and values: of a key that is there twice, a dict would show one value only.
+# Objects become lists of their keys and values: of a key that is there twice, a dict would show one only.
 _flattener = json.JSONDecoder(parse_float=_number, parse_constant=_constant, object_pairs_hook=_flat)
 
 
@@ -86,10 +86,8 @@ def check_storable(text: str) -> None:
     Raises:
         ValueError: jsonb cannot hold it; the message is a clause.
     """
-    if (
-        len(text) * 4 > MAX_EVIDENCE_BYTES
-        and (size := len(text.encode(errors="replace"))) > MAX_EVIDENCE_BYTES
-    ):
+    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
+    if size > MAX_EVIDENCE_BYTES:
         raise ValueError(f"has {size:,} bytes; there may be {MAX_EVIDENCE_BYTES:,}")
     if not has_suspect_escape(text) and text.count("[") + text.count("{") <= MAX_DEPTH:
         return

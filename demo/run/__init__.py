@@ -25,11 +25,23 @@ def run(accounts: int, *, var: Path, host: str, port: int, once: bool) -> int:
     from config.supervisor import Process, Supervisor
 
     console = Console(highlight=False)
-    console.print("[bold]Due Notice[/bold]: 10,000 flagged accounts, warned, with proof.\n" if accounts == 10_000 else "")
+    console.print(
+        "[bold]Due Notice[/bold]: 10,000 flagged accounts, warned, with proof.\n"
+        if accounts == 10_000
+        else ""
+    )
     world = Process(
         "world",
         [
-            *(PYTHON, "-m", "demo.world", "--port-file", str(var / "smtp-port"), "--maildir", str(var / "maildir")),
+            *(
+                PYTHON,
+                "-m",
+                "demo.world",
+                "--port-file",
+                str(var / "smtp-port"),
+                "--maildir",
+                str(var / "maildir"),
+            ),
             *("--journal", str(var / "journal.jsonl"), "--web-url", os.environ["BASE_URL"]),
         ],
     )
@@ -90,7 +102,9 @@ def _set_up() -> dict[str, str]:
     from cases.models import User
 
     load_policies(ROOT / "demo" / "policies.toml")
-    look = Permission.objects.filter(codename__startswith="view_", content_type__app_label__in=["cases", "notices"])
+    look = Permission.objects.filter(
+        codename__startswith="view_", content_type__app_label__in=["cases", "notices"]
+    )
     work = Permission.objects.filter(codename="change_case")
     passwords = {}
     for name, rights in (("moderator", [*look, *work]), ("support", [*look]), ("administrator", [])):
@@ -138,7 +152,9 @@ def _story(accounts: int, var: Path, console: Any) -> bool:
         wave = warn_wave(
             imported.wave_id, actor=system("demo"), on_progress=lambda looked_at: bars.advance(bar, looked_at)
         )
-        sent_seconds = watch_until_settled(bars, since=sending, journal=var / "journal.jsonl", maildir=var / "maildir")
+        sent_seconds = watch_until_settled(
+            bars, since=sending, journal=var / "journal.jsonl", maildir=var / "maildir"
+        )
         read_their_notices(bars)
     seconds = time.monotonic() - started
     troubles = check(var / "journal.jsonl", expected, imported, wave)
@@ -147,7 +163,9 @@ def _story(accounts: int, var: Path, console: Any) -> bool:
     for trouble in troubles[:20]:
         console.print(f"[bold red]Not right:[/bold red] {trouble}")
     if not troubles:
-        console.print("\nEvery case, message and verdict is as the demo's mail servers have it in their own journal.")
+        console.print(
+            "\nEvery case, message and verdict is as the demo's mail servers have it in their own journal."
+        )
     return not troubles
 
 

@@ -35,7 +35,11 @@ def _intake(expected: Expected, imported: ImportReport, wave: WaveReport) -> lis
         "cases": (cases, expected.cases),
         "accounts warned": (wave.warned, expected.cases.total()),
     }
-    return [f"{what}: {found}, but it should be {right}" for what, (found, right) in pairs.items() if found != right]
+    return [
+        f"{what}: {found}, but it should be {right}"
+        for what, (found, right) in pairs.items()
+        if found != right
+    ]
 
 
 def _sending(journal: Path) -> list[str]:
@@ -44,7 +48,9 @@ def _sending(journal: Path) -> list[str]:
     troubles: list[str] = []
     for known in truth(journal).values():
         _add(known, received, reported, troubles)
-    attempts: dict[int, list[tuple[int, str]]] = defaultdict(list)  # by first delivery: (notice, state) of each attempt
+    attempts: dict[int, list[tuple[int, str]]] = defaultdict(
+        list
+    )  # by first delivery: (notice, state) of each attempt
     root: dict[int, int] = {}
     mail = Delivery.objects.filter(channel="email").order_by("pk")
     for pk, notice_id, state, retry_of in mail.values_list("pk", "notice_id", "state", "retry_of"):
@@ -57,7 +63,10 @@ def _sending(journal: Path) -> list[str]:
             grade = max((_REPORTED.get(action, 0) for action in reported[first]), default=0)
             taken = any(state == DeliveryState.ACCEPTED for _, state in tries)
             mail_grade[tries[0][0]] = max(mail_grade[tries[0][0]], grade, int(taken))
-    troubles += [f"the mail servers took a message of D-{first}, which we do not have" for first in received.keys() - attempts.keys()]
+    troubles += [
+        f"the mail servers took a message of D-{first}, which we do not have"
+        for first in received.keys() - attempts.keys()
+    ]
     return troubles + _grades(mail_grade)
 
 
@@ -82,14 +91,20 @@ def _attempt(first: int, tries: list[tuple[int, str]], times: int) -> list[str]:
         return [f"D-{first} was received {times} times in {len(states)} attempts"]
     if DeliveryState.ACCEPTED in states and not times:
         return [f"D-{first} counts as accepted, but nobody received it"]
-    if times and not set(states) & {DeliveryState.ACCEPTED, DeliveryState.UNKNOWN} and states[-1] != DeliveryState.REFUSED:
+    if (
+        times
+        and not set(states) & {DeliveryState.ACCEPTED, DeliveryState.UNKNOWN}
+        and states[-1] != DeliveryState.REFUSED
+    ):
         return [f"D-{first} was received, but counts as {states}"]
     return []
 
 
 def _grades(mail_grade: Counter[int]) -> list[str]:
     """The grade of each notice, from the journal, the inbox, and what its holder did."""
-    in_app = set(Delivery.objects.filter(channel="inapp", state="accepted").values_list("notice_id", flat=True))
+    in_app = set(
+        Delivery.objects.filter(channel="inapp", state="accepted").values_list("notice_id", flat=True)
+    )
     by_holder: Counter[int] = Counter()
     for notice_id, kind in Evidence.objects.filter(delivery__isnull=True).values_list("notice_id", "kind"):
         by_holder[notice_id] = max(by_holder[notice_id], GRADES[kind])

@@ -21,7 +21,9 @@ _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 def a_link() -> str:
     """The link of a notice whose holder has not read it yet, for the person at the demo."""
-    notice = Notice.objects.filter(grade__gte=2, grade__lte=3).order_by("pk").first() or Notice.objects.earliest("pk")
+    notice = Notice.objects.filter(grade__gte=2, grade__lte=3).order_by(
+        "pk"
+    ).first() or Notice.objects.earliest("pk")
     return tokens.link(notice.pk)
 
 

@@ -44,9 +44,7 @@ def _verdicts() -> Table:
         cursor.execute(
             """
             SELECT n.verdict, coalesce(
-                CASE WHEN n.grade >= 5 THEN (SELECT max(e.kind) FILTER (WHERE e.kind = 'acknowledged') FROM notices_evidence e
-                                             WHERE e.notice_id = n.id) END,
-                CASE WHEN n.grade >= 5 THEN 'shown' END,
+                CASE n.grade WHEN 6 THEN 'acknowledged' WHEN 5 THEN 'shown' END,
                 CASE WHEN NOT EXISTS (SELECT 1 FROM notices_delivery d WHERE d.notice_id = n.id AND d.channel = 'email')
                      THEN 'no e-mail address' END,
                 (SELECT e.kind FROM notices_evidence e JOIN notices_delivery d ON d.id = e.delivery_id
@@ -58,7 +56,14 @@ def _verdicts() -> Table:
         )
         rows = cursor.fetchall()
     order = list(Verdict.values)
-    table = Table("verdict", "deciding fact", "notices", "served", title="By verdict and by reason", title_justify="left")
+    table = Table(
+        "verdict",
+        "deciding fact",
+        "notices",
+        "served",
+        title="By verdict and by reason",
+        title_justify="left",
+    )
     for verdict, why, count, served in sorted(rows, key=lambda row: (order.index(row[0]), -row[2])):
         table.add_row(Verdict(verdict).label, why.replace("_", " "), f"{count:,}", f"{served:,}")
     return table

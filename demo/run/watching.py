@@ -34,7 +34,12 @@ def watch_until_settled(bars: Any, *, since: float, journal: Path, maildir: Path
     while time.monotonic() < end:
         c = _counts()
         bars.update(sent, completed=c["tried"], total=c["all"])
-        bars.update(settled, completed=c["settled"], total=c["all"], note=f"{c['unknown']} unknown, {c['waiting']} deferred")
+        bars.update(
+            settled,
+            completed=c["settled"],
+            total=c["all"],
+            note=f"{c['unknown']} unknown, {c['waiting']} deferred",
+        )
         bars.update(reports, completed=c["reports"], note=f"{c['unclassified']} for a person to read")
         if first_seconds is None and c["tried"] >= total:
             first_seconds = time.monotonic() - since
@@ -61,7 +66,9 @@ def _counts() -> dict[str, int]:
             """
         )
         every, tried, settled, unknown, waiting, doubtful = cursor.fetchone()
-        cursor.execute("SELECT count(*), count(*) FILTER (WHERE outcome <> 'recorded') FROM notices_inboundmessage")
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE outcome <> 'recorded') FROM notices_inboundmessage"
+        )
         reports, unclassified = cursor.fetchone()
     return {
         "all": every,

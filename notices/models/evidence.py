@@ -20,7 +20,9 @@ class Evidence(models.Model):
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="evidence")
     delivery = models.ForeignKey(Delivery, models.PROTECT, null=True, db_index=False, related_name="evidence")
     kind = models.CharField(max_length=20, choices=Kind)
-    source = models.CharField(max_length=60, help_text="who says so: smtp, dsn, inapp, sweep, anymail:postmark")
+    source = models.CharField(
+        max_length=60, help_text="who says so: smtp, dsn, inapp, sweep, anymail:postmark"
+    )
     occurred_at = models.DateTimeField(help_text="when it happened, as far as the source can be believed")
     recorded_at = models.DateTimeField(db_default=Now(), help_text="when we learnt it")
     test = models.BooleanField(default=False, help_text="the provider was in test mode; worth nothing")
@@ -68,7 +70,9 @@ class InboundMessage(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["received_at"], name="inbound_open", condition=models.Q(outcome__in=["unmatched", "unclassified"])
+                fields=["received_at"],
+                name="inbound_open",
+                condition=models.Q(outcome__in=["unmatched", "unclassified"]),
             ),
         ]
 

@@ -53,7 +53,9 @@ class Notice(models.Model):
     dictionary = models.ForeignKey(ContentDictionary, models.PROTECT, db_index=False, related_name="+")
     content = models.BinaryField(help_text="frozen bytes, deflated against the dictionary")
     content_sha256 = models.BinaryField(max_length=32)
-    plan = models.JSONField(null=True, help_text="addresses still to try, by chain, when the one before fails")
+    plan = models.JSONField(
+        null=True, help_text="addresses still to try, by chain, when the one before fails"
+    )
     issued_at = models.DateTimeField()
     issued_by = models.CharField(max_length=150)
 
@@ -66,7 +68,9 @@ class Notice(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["deemed_due_at"], name="notice_deemed_due", condition=Q(deemed_due_at__isnull=False)),
+            models.Index(
+                fields=["deemed_due_at"], name="notice_deemed_due", condition=Q(deemed_due_at__isnull=False)
+            ),
         ]
         triggers = [
             *frozen(
@@ -117,7 +121,9 @@ class Delivery(models.Model):
 
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="deliveries")
     channel = models.CharField(max_length=20)
-    address = models.CharField(max_length=400, help_text="as used; later changes of the account do not reach it")
+    address = models.CharField(
+        max_length=400, help_text="as used; later changes of the account do not reach it"
+    )
     contact_ref = models.BigIntegerField(null=True, help_text="the caller's id of the contact point")
     chain = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveSmallIntegerField(default=0)
@@ -144,7 +150,8 @@ class Delivery(models.Model):
                 name="one_live_delivery",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["queued", "calling", "accepted", "refused", "unknown"]), name="delivery_state"
+                condition=Q(state__in=["queued", "calling", "accepted", "refused", "unknown"]),
+                name="delivery_state",
             ),
         ]
         indexes = [

@@ -28,7 +28,9 @@ class TemplateVersion(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["template", "language", "number"], name="template_version_number"),
+            models.UniqueConstraint(
+                fields=["template", "language", "number"], name="template_version_number"
+            ),
         ]
         triggers = append_only()
 

@@ -12,6 +12,7 @@ from django import template
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from notices.kinds import Verdict
 from notices.language import direction as direction_of
@@ -26,34 +27,28 @@ _BAR = 1000  # the width of a drawn bar, in units of its own
 _LEAST = 6  # so wide that a part of one in a million can be seen
 
 
+def _in_utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _time(at: datetime, shown: str, beside: str) -> SafeString:
+    """A time for people and machines, with the same in UTC for who points at it."""
+    machine = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return format_html('<time datetime="{}" title="{}">{} {}</time>', machine, _in_utc(at), shown, beside)
+
+
 @register.simple_tag
 def moment(at: datetime, zone: str = "UTC") -> SafeString:
-    """A moment in the account's own time, with the same in UTC for who points at it."""
-    local = at.astimezone(ZoneInfo(zone))
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{} <span class="zone">{}</span></time>',
-        f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-        date_format(local, "j F Y, H:i"),
-        zone,
-    )
+    """A moment in the account's own time."""
+    shown = date_format(at.astimezone(ZoneInfo(zone)), "j F Y, H:i")
+    return _time(at, shown, format_html('<span class="zone">{}</span>', zone))
 
 
 @register.simple_tag
 def exact_moment(at: datetime, zone: str = "UTC") -> SafeString:
     """A moment to the second, in the account's own time and in UTC beside it: for evidence."""
-    utc = at.astimezone(UTC)
-    beside = (
-        "" if zone == "UTC" else format_html(' <span class="utc">{} UTC</span>', f"{utc:%Y-%m-%d %H:%M:%S}")
-    )
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{} <span class="zone">{}</span>{}</time>',
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}",
-        f"{utc:%Y-%m-%d %H:%M:%S}",
-        date_format(at.astimezone(ZoneInfo(zone)), "j F Y, H:i:s"),
-        zone,
-        beside,
-    )
+    shown = date_format(at.astimezone(ZoneInfo(zone)), "j F Y, H:i:s")
+    return _time(at, shown, "UTC" if zone == "UTC" else format_html('<span class="utc">{}</span>', _in_utc(at)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +89,14 @@ def told(headline: str) -> str:
     """What follows the verdict in a headline: `Proven: acknowledged …` becomes `Acknowledged …`."""
     rest = headline.partition(": ")[2]
     return f"{rest[:1].upper()}{rest[1:]}"
+
+
+_CHANNELS = {"email": gettext_lazy("e-mail"), "inapp": gettext_lazy("in-app inbox")}
+
+
+@register.filter
+def channel_label(channel: str) -> str:
+    return str(_CHANNELS.get(channel, channel))
 
 
 @register.filter

@@ -18,7 +18,9 @@ from cases.actions.policies import load_policies
 from cases.models import Account, Case, ContactPoint, Flag, RejectedRow, Transition, Wave
 from tests.people import POLICIES, SYSTEM, ago, flag, open_case, take_in
 
-HEADER = "reference,external_id,display_name,email,email2,language,timezone,policy,reported_at,reason,evidence".split(",")
+HEADER = "reference,external_id,display_name,email,email2,language,timezone,policy,reported_at,reason,evidence".split(
+    ","
+)
 GOOD = ["r1", "u1", "Ana Kovač", "ana@mail.example", "", "sl", "Europe/Ljubljana", "data-selling"]
 GOOD += ["2026-05-01T10:00:00+02:00", "Sold 12 records.\nTwice.", '{"records": 12}']
 
@@ -53,7 +55,12 @@ def test_a_row_becomes_account_address_flag_and_case(flags_file):
     case = Case.objects.get()
     point = ContactPoint.objects.get()
     assert (case.state, case.account.external_id, case.account.timezone) == ("open", "u1", "Europe/Ljubljana")
-    assert (point.address, point.rank, point.valid_to, point.source) == ("ana@mail.example", 0, None, "flag:partner")
+    assert (point.address, point.rank, point.valid_to, point.source) == (
+        "ana@mail.example",
+        0,
+        None,
+        "flag:partner",
+    )
     assert Flag.objects.get().reason == "Sold 12 records.\nTwice."
     assert Flag.objects.get().evidence == {"records": 12}
     assert Transition.objects.get().actor_label == "system:import_flags"
@@ -64,12 +71,21 @@ def test_importing_a_file_twice_opens_nothing_twice(flags_file):
     run_import(path)
     counts = run_import(path)
     assert "'flags_new': 0" in counts
-    assert (Flag.objects.count(), Case.objects.count(), ContactPoint.objects.count(), Wave.objects.count()) == (2, 2, 2, 2)
+    assert (
+        Flag.objects.count(),
+        Case.objects.count(),
+        ContactPoint.objects.count(),
+        Wave.objects.count(),
+    ) == (2, 2, 2, 2)
 
 
 def test_files_that_overlap_open_each_case_once(flags_file):
     run_import(flags_file(row(), row(reference="r2", external_id="u2"), name="a.csv"))
-    run_import(flags_file(row(reference="r2", external_id="u2"), row(reference="r3", external_id="u3"), name="b.csv.gz"))
+    run_import(
+        flags_file(
+            row(reference="r2", external_id="u2"), row(reference="r3", external_id="u3"), name="b.csv.gz"
+        )
+    )
     assert (Flag.objects.count(), Case.objects.count()) == (3, 3)
 
 
@@ -110,7 +126,7 @@ def test_a_dry_run_says_what_would_happen_and_keeps_nothing(flags_file, capsys):
 
 
 def test_an_unknown_policy_is_told_before_anything_is_read(flags_file):
-    with pytest.raises(CommandError, match="There is no policy 'spamm'. Loaded: data-selling, spam"):
+    with pytest.raises(CommandError, match=r"There is no policy 'spamm'\. Loaded: data-selling, spam"):
         run_import(flags_file(row()), policy="spamm")
 
 
@@ -153,7 +169,10 @@ def test_a_newer_report_describes_the_account_better_than_an_older_one():
 
 def test_the_same_flags_in_many_processes_at_once_open_nothing_twice():
     load_policies(POLICIES)
-    rows = [flag(account=f"u{n % 40}", reference=f"r{n}", reported_at=ago() + timedelta(seconds=n)) for n in range(60)]
+    rows = [
+        flag(account=f"u{n % 40}", reference=f"r{n}", reported_at=ago() + timedelta(seconds=n))
+        for n in range(60)
+    ]
 
     def one(shuffle: int) -> None:
         try:

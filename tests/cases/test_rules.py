@@ -25,14 +25,28 @@ from cases.models import (
 )
 from cases.refusals import HeldByDatabase, Refused
 from notices.models import Delivery, Evidence, EvidencePayload, Notice, TemplateVersion
-from tests.people import SYSTEM, ago, learn, mikael, mona, open_case, served, staff, suspended, take_in, flag, warned
+from tests.people import (
+    SYSTEM,
+    ago,
+    flag,
+    learn,
+    mikael,
+    open_case,
+    served,
+    staff,
+    suspended,
+    take_in,
+    warned,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def sql(statement: str, *params: object) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what foreign keys still have to check comes before the attack
+        cursor.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # what foreign keys still have to check comes before the attack
         cursor.execute(statement, params)
 
 
@@ -72,13 +86,21 @@ def test_what_rests_on_evidence_cannot_be_deleted(model):
 
 @pytest.mark.parametrize(
     ("model", "column"),
-    [(Notice, "content"), (Notice, "service_rule"), (Notice, "issued_at"), (Delivery, "address"), (Step, "reason")],
+    [
+        (Notice, "content"),
+        (Notice, "service_rule"),
+        (Notice, "issued_at"),
+        (Delivery, "address"),
+        (Step, "reason"),
+    ],
 )
 def test_what_was_sent_and_decided_is_frozen(model, column):
     served()
     row = model.objects.latest("pk")
     refused_by("frozen", lambda: model.objects.filter(pk=row.pk).update(**{column: getattr(row, column)}))
-    refused_by("frozen", lambda: sql(f"UPDATE {model._meta.db_table} SET {column} = {column} WHERE id = %s", row.pk))
+    refused_by(
+        "frozen", lambda: sql(f"UPDATE {model._meta.db_table} SET {column} = {column} WHERE id = %s", row.pk)
+    )
 
 
 def test_no_setting_of_the_session_opens_the_rules():
@@ -178,7 +200,12 @@ def test_the_deferred_door_is_shut_too():
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
             Transition.objects.create(
-                case=case, old="warned", new="suspended", actor_label="user:mallory", reason="because", at=ago()
+                case=case,
+                old="warned",
+                new="suspended",
+                actor_label="user:mallory",
+                reason="because",
+                at=ago(),
             )
             cursor.execute("UPDATE cases_case SET state = 'suspended' WHERE id = %s", [case.pk])
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as COMMIT does
@@ -194,7 +221,8 @@ def test_a_forged_date_of_service_is_refused():
     step = warned()
     refused_by("clock_follows_service", lambda: Step.objects.filter(pk=step.pk).update(served_at=ago(20)))
     refused_by(
-        "served_needs_evidence", lambda: sql("UPDATE notices_notice SET served_at = now() WHERE id = %s", step.notice_id)
+        "served_needs_evidence",
+        lambda: sql("UPDATE notices_notice SET served_at = now() WHERE id = %s", step.notice_id),
     )
 
 
@@ -205,7 +233,12 @@ def test_a_shortened_deadline_is_refused():
 
 
 def ask_exemption(case: Case, **changes: object) -> Exemption:
-    values = {"ground": "imminent_harm", "reason": "Threats to a person.", "expires_at": ago(-7), "at": ago(1)}
+    values = {
+        "ground": "imminent_harm",
+        "reason": "Threats to a person.",
+        "expires_at": ago(-7),
+        "at": ago(1),
+    }
     return exemptions.ask(case.pk, author=staff("mona"), **{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -261,8 +294,8 @@ def test_one_step_per_rung():
         "one_step_per_rung",
         lambda: sql(
             "INSERT INTO cases_step (case_id, rung_id, policy_version_id, notice_id, decided_at, actor_label, reason, "
-            "automated, deadline_handled) SELECT case_id, rung_id, policy_version_id, %s, now(), 'x', 'x', false, false "
-            "FROM cases_step WHERE id = %s",
+            "automated, deadline_handled) SELECT case_id, rung_id, policy_version_id, %s, now(), 'x', 'x', "
+            "false, false FROM cases_step WHERE id = %s",
             notice.pk,
             step.pk,
         ),
@@ -336,7 +369,8 @@ def test_no_change_of_state_without_history():
     case = open_case()
     refused_by("state_change_leaves_history", lambda: Case.objects.filter(pk=case.pk).update(state="warned"))
     refused_by(
-        "state_change_leaves_history", lambda: sql("UPDATE cases_case SET state = 'warned' WHERE id = %s", case.pk)
+        "state_change_leaves_history",
+        lambda: sql("UPDATE cases_case SET state = 'warned' WHERE id = %s", case.pk),
     )
     case.state = "warned"
     refused_by("state_change_leaves_history", case.save)

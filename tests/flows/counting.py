@@ -23,7 +23,7 @@ class Counting:
         self.recipients: Counter[str] = Counter()
         self.seconds_each = seconds_each
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
         match = _MESSAGE_ID.search(envelope.content)
         self.received[match[1].decode() if match else "none"] += 1
         self.recipients.update(envelope.rcpt_tos)

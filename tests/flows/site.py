@@ -39,7 +39,12 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
@@ -93,7 +98,9 @@ class Site:
         flags = self.var / "flags.csv"
         with flags.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
-            rows.writerow("reference external_id display_name email language timezone policy reported_at reason".split())
+            rows.writerow(
+                "reference external_id display_name email language timezone policy reported_at reason".split()
+            )
             for n in range(accounts):
                 person = [f"r{n}", f"u{n}", f"Person {n}", f"p{n}@mail.example", "en", "Europe/Berlin"]
                 rows.writerow([*person, "data-selling", "2026-05-01T10:00:00+02:00", f"Sold {n} records."])
@@ -125,7 +132,10 @@ def a_site(**environment: str) -> Iterator[Site]:
     try:
         # One user of the servers for the whole test: they stay up between the commands.
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.celery_here", "hold"], cwd=ROOT, env=site.env, stdin=subprocess.PIPE
+            [sys.executable, "-m", "tests.flows.celery_here", "hold"],
+            cwd=ROOT,
+            env=site.env,
+            stdin=subprocess.PIPE,
         ) as holder:
             try:
                 yield site

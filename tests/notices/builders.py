@@ -41,14 +41,17 @@ def issued(at: datetime | None = None, **changes: Any) -> Notice:
     """One issued notice; a template in English is made if there is none."""
     if not TemplateVersion.objects.exists():
         a_template()
-    return Notice.objects.get(pk=issue([an_order(**changes)], actor="system:test", at=at or datetime.now(UTC))[0])
+    return Notice.objects.get(
+        pk=issue([an_order(**changes)], actor="system:test", at=at or datetime.now(UTC))[0]
+    )
 
 
 def issued_many(count: int, chains: Sequence[Sequence[Contact]] | None = None) -> list[int]:
     """Ids of the deliveries of `count` notices to as many addresses."""
     a_template()
     orders = [
-        an_order(recipient=f"u-{n}", chains=chains or [[Contact("email", f"p{n}@mail.example", n)]]) for n in range(count)
+        an_order(recipient=f"u-{n}", chains=chains or [[Contact("email", f"p{n}@mail.example", n)]])
+        for n in range(count)
     ]
     issue(orders, actor="system:test", at=datetime.now(UTC))
     return list(Delivery.objects.order_by("pk").values_list("pk", flat=True))

@@ -96,7 +96,10 @@ def test_a_bounce_ends_deemed_service():
 
 def test_without_any_address_it_is_not_proven_that_anything_could_arrive():
     standing = judge([], [], RULE, now=T0)
-    assert (standing.verdict, standing.weakest_link) == (Verdict.DISPROVEN, "There was no address to send it to.")
+    assert (standing.verdict, standing.weakest_link) == (
+        Verdict.DISPROVEN,
+        "There was no address to send it to.",
+    )
 
 
 facts = st.builds(

@@ -44,7 +44,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             def send(self, messages: Any) -> Iterator[Outcome]:
                 for m in messages:
                     kind = kinds[m.address.partition("@")[0]]
-                    yield Outcome(m.delivery_id, kind, at=datetime.now(UTC), reply=f"said {kind}", provider="smtp:test")
+                    yield Outcome(
+                        m.delivery_id, kind, at=datetime.now(UTC), reply=f"said {kind}", provider="smtp:test"
+                    )
 
         monkeypatch.setattr(sending, "get_channel", lambda name: Channel())
 

@@ -60,7 +60,8 @@ def import_flags(
     """
     counts: Counter[str] = Counter(
         dict.fromkeys(
-            ("rows", "rejected", "flags_new", "flags_known", "cases_opened", "cases_joined", "accounts_new"), 0
+            ("rows", "rejected", "flags_new", "flags_known", "cases_opened", "cases_joined", "accounts_new"),
+            0,
         )
     )
     policies = known_policies()
@@ -71,7 +72,8 @@ def import_flags(
             counts.update(merge(batch.rows, policies, wave_id=wave.pk, actor=actor, at=at))
             counts.update(rows=len(batch.rows) + len(batch.rejects), rejected=len(batch.rejects))
             StoredReject.objects.bulk_create(
-                StoredReject(wave=wave, line=row.line, raw=row.raw, reasons=list(row.reasons)) for row in batch.rejects
+                StoredReject(wave=wave, line=row.line, raw=row.raw, reasons=list(row.reasons))
+                for row in batch.rejects
             )
             Wave.objects.filter(pk=wave.pk).update(counts=dict(counts))
         if on_progress:
@@ -127,6 +129,11 @@ def _rolled_back() -> Iterator[_Direct]:
         transaction.set_rollback(True)
 
 
+def _close_connection() -> None:
+    """Close the connection of the thread that this runs in: each has its own."""
+    connection.close()
+
+
 class _Overlap:
     """Merge in a second thread, with a connection of its own, while the caller reads on: at most one batch waits."""
 
@@ -146,5 +153,5 @@ class _Overlap:
             pending.result()
 
     def __exit__(self, *_: object) -> None:
-        self._thread.submit(lambda: connection.close())  # looked up over there: each thread has its own
+        self._thread.submit(_close_connection)
         self._thread.shutdown()

@@ -10,18 +10,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from cases.reading import FlagRow
 from django.db import connection, transaction
 
 from cases.actors import Actor
 from cases.models import State
+from cases.reading import FlagRow
 
+# `incoming` is the batch as it was read; `held` names the accounts in it once their rows are ours. Statistics from a
+# few hundred rows are enough to keep the planner from taking `incoming` for empty.
 _INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
     line bigint, source text, reference text, external_id text, display_name text, language text, timezone text,
-    policy_id bigint, reported_at timestamptz, reason text, evidence text, addresses text[], canonicals text[],
-    account_id bigint, case_id bigint
-) ON COMMIT DELETE ROWS
+    policy_id bigint, reported_at timestamptz, reason text, evidence text, addresses text[], canonicals text[]
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS held (
+    external_id text PRIMARY KEY, account_id bigint, fresh boolean, reports bigint
+) ON COMMIT DELETE ROWS;
+SET LOCAL default_statistics_target = 2
 """
 _COLUMNS = (
     "line, source, reference, external_id, display_name, language, timezone, policy_id, reported_at, reason, evidence, "
@@ -39,20 +44,26 @@ _DROP_KNOWN = """
 DELETE FROM incoming i USING cases_flag f WHERE f.source = i.source AND f.reference = i.reference
 """
 
-_ACCOUNTS = """
-INSERT INTO cases_account (external_id, display_name, language, timezone, described_at)
-SELECT DISTINCT ON (external_id) external_id, display_name, coalesce(nullif(language, ''), 'en'),
-       coalesce(nullif(timezone, ''), 'UTC'), reported_at
-FROM incoming ORDER BY external_id, reported_at DESC, line DESC
-ON CONFLICT (external_id) DO NOTHING
+_NEW_ACCOUNTS = """
+WITH fresh AS (
+    INSERT INTO cases_account (external_id, display_name, language, timezone, described_at)
+    SELECT DISTINCT ON (external_id) external_id, display_name, coalesce(nullif(language, ''), 'en'),
+           coalesce(nullif(timezone, ''), 'UTC'), reported_at
+    FROM incoming ORDER BY external_id, reported_at DESC, line DESC
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING external_id, id
+)
+INSERT INTO held (external_id, account_id, fresh, reports)
+SELECT external_id, fresh.id, true, count(*) FROM fresh JOIN incoming USING (external_id) GROUP BY external_id, fresh.id
 """
 
-_LOCK_ACCOUNTS = """
-WITH held AS (
-    SELECT a.id, a.external_id FROM cases_account a
-    WHERE a.external_id IN (SELECT external_id FROM incoming) ORDER BY a.id FOR NO KEY UPDATE
-)
-UPDATE incoming i SET account_id = held.id FROM held WHERE held.external_id = i.external_id
+_KNOWN_ACCOUNTS = """
+WITH named AS (SELECT external_id, count(*) AS reports FROM incoming GROUP BY external_id)
+INSERT INTO held (external_id, account_id, fresh, reports)
+SELECT a.external_id, a.id, false, named.reports
+FROM named JOIN cases_account a USING (external_id)
+WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.external_id = named.external_id)
+ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 
 # A newer report describes the account better than an older one, as far as it says anything.
@@ -64,18 +75,29 @@ SET display_name = coalesce(nullif(n.display_name, ''), a.display_name),
     described_at = n.reported_at
 FROM (
     SELECT DISTINCT ON (account_id) account_id, display_name, language, timezone, reported_at
-    FROM incoming ORDER BY account_id, reported_at DESC, line DESC
+    FROM incoming JOIN held USING (external_id) WHERE NOT fresh ORDER BY account_id, reported_at DESC, line DESC
 ) n
 WHERE a.id = n.account_id AND a.described_at < n.reported_at
 """
 
-# An address is valid from the report that first named it until the report that named another in its place.
-_ADDRESSES = """
+# What one report says about an account that is new needs no comparing with anything.
+_FIRST_ADDRESSES = """
+INSERT INTO cases_contactpoint (account_id, channel, rank, address, canonical, source, valid_from)
+SELECT h.account_id, 'email', a.rank - 1, a.address, a.canonical, 'flag:' || left(i.source, 90), i.reported_at
+FROM held h JOIN incoming i USING (external_id),
+     unnest(i.addresses, i.canonicals) WITH ORDINALITY AS a(address, canonical, rank)
+WHERE h.fresh AND h.reports = 1
+"""
+
+# Else an address is valid from the report that first named it until the report that named another in its place.
+_FURTHER_ADDRESSES = """
 WITH named AS (
-    SELECT DISTINCT ON (account_id, rank, i.reported_at)
-           account_id, (a.rank - 1)::smallint AS rank, i.reported_at AS valid_from, a.address, a.canonical, i.source
-    FROM incoming i, unnest(i.addresses, i.canonicals) WITH ORDINALITY AS a(address, canonical, rank)
-    ORDER BY account_id, rank, i.reported_at, i.line
+    SELECT DISTINCT ON (h.account_id, rank, i.reported_at)
+           h.account_id, (a.rank - 1)::smallint AS rank, i.reported_at AS valid_from, a.address, a.canonical, i.source
+    FROM held h JOIN incoming i USING (external_id),
+         unnest(i.addresses, i.canonicals) WITH ORDINALITY AS a(address, canonical, rank)
+    WHERE NOT (h.fresh AND h.reports = 1)
+    ORDER BY h.account_id, rank, i.reported_at, i.line
 ), known AS (
     SELECT p.account_id, p.rank, p.valid_from, p.canonical
     FROM cases_contactpoint p
@@ -99,11 +121,7 @@ UPDATE cases_contactpoint p SET valid_to = e.ends
 FROM (
     SELECT id, lead(valid_from) OVER (PARTITION BY account_id, rank ORDER BY valid_from) AS ends
     FROM cases_contactpoint
-    WHERE channel = 'email' AND account_id IN (
-        SELECT account_id FROM cases_contactpoint
-        WHERE channel = 'email' AND account_id IN (SELECT account_id FROM incoming)
-        GROUP BY account_id, rank HAVING count(*) > 1
-    )
+    WHERE channel = 'email' AND account_id IN (SELECT account_id FROM held WHERE NOT (fresh AND reports = 1))
 ) e
 WHERE e.id = p.id AND p.valid_to IS DISTINCT FROM e.ends
 """
@@ -111,8 +129,9 @@ WHERE e.id = p.id AND p.valid_to IS DISTINCT FROM e.ends
 _OPEN_CASES = """
 WITH opened AS (
     INSERT INTO cases_case (account_id, policy_id, ladder_id, wave_id, state, resolution, version, opened_at)
-    SELECT DISTINCT i.account_id, i.policy_id, l.ladder_id, %(wave)s::bigint, %(state)s, '', 1, %(at)s::timestamptz
+    SELECT DISTINCT h.account_id, i.policy_id, l.ladder_id, %(wave)s::bigint, %(state)s, '', 1, %(at)s::timestamptz
     FROM incoming i
+    JOIN held h USING (external_id)
     JOIN (SELECT policy_id, max(id) AS ladder_id FROM cases_ladder GROUP BY policy_id) l USING (policy_id)
     ON CONFLICT (account_id, policy_id) WHERE NOT (state = 'closed') DO NOTHING
     RETURNING id
@@ -125,7 +144,8 @@ _FLAGS = """
 INSERT INTO cases_flag (source, reference, case_id, wave_id, reported_at, reason, evidence)
 SELECT i.source, i.reference, c.id, %(wave)s, i.reported_at, i.reason, i.evidence::jsonb
 FROM incoming i
-JOIN cases_case c ON c.account_id = i.account_id AND c.policy_id = i.policy_id AND NOT (c.state = 'closed')
+JOIN held h USING (external_id)
+JOIN cases_case c ON c.account_id = h.account_id AND c.policy_id = i.policy_id AND NOT (c.state = 'closed')
 ORDER BY i.line
 ON CONFLICT (source, reference) DO NOTHING
 """
@@ -151,16 +171,18 @@ def merge(
             for row in rows:
                 copy.write_row(_row(row, policies))
                 read += 1
-        cursor.execute("ANALYZE incoming")  # without it, the planner takes the table for empty
+        cursor.execute("ANALYZE incoming")
         cursor.execute(_DROP_REPEATED)
         cursor.execute(_DROP_KNOWN)
-        cursor.execute(_ACCOUNTS)
+        cursor.execute(_NEW_ACCOUNTS)
         accounts_new = cursor.rowcount
-        cursor.execute(_LOCK_ACCOUNTS)
-        if accounts_new < cursor.rowcount:
+        cursor.execute(_KNOWN_ACCOUNTS)
+        if cursor.rowcount:
             cursor.execute(_DROP_KNOWN)  # again, now that nobody else can add flags of these accounts
             cursor.execute(_DESCRIBE)
-        cursor.execute(_ADDRESSES)
+        cursor.execute("ANALYZE held")
+        cursor.execute(_FIRST_ADDRESSES)
+        cursor.execute(_FURTHER_ADDRESSES)
         cursor.execute(_END_PERIODS)
         values: dict[str, Any] = {
             "wave": wave_id,

@@ -30,9 +30,13 @@ class Command(BaseCommand):
         parser.add_argument("--source", help="who reports, for rows that do not say")
         parser.add_argument("--policy", help="slug of the policy, for rows that do not say")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, keep nothing")
-        parser.add_argument("--rejects", type=Path, metavar="OUT.csv", help="write rejected rows there, to mend them")
+        parser.add_argument(
+            "--rejects", type=Path, metavar="OUT.csv", help="write rejected rows there, to mend them"
+        )
 
-    def handle(self, *, file: Path, source: str | None, policy: str | None, dry_run: bool, **options: Any) -> None:
+    def handle(
+        self, *, file: Path, source: str | None, policy: str | None, dry_run: bool, **options: Any
+    ) -> None:
         policies = known_policies()
         if policy and policy not in policies:
             loaded = ", ".join(sorted(policies)) or "none; run load_policies first"
@@ -55,7 +59,13 @@ class Command(BaseCommand):
 
             try:
                 report = import_flags(
-                    read_flags(file, source=source or "", policy=policy or "", policies=policies.keys(), now=datetime.now(UTC)),
+                    read_flags(
+                        file,
+                        source=source or "",
+                        policy=policy or "",
+                        policies=policies.keys(),
+                        now=datetime.now(UTC),
+                    ),
                     actor=system("import_flags"),
                     at=datetime.now(UTC),
                     file_name=file.name,
@@ -74,6 +84,7 @@ class Command(BaseCommand):
         c = report.counts
         name = "Dry run, nothing kept" if dry_run else f"Wave W-{report.wave_id}"
         self.stdout.write(
-            f"{name}: {c['rows']} rows, {c['rejected']} rejected; flags: {c['flags_new']} new, {c['flags_known']} known; "
-            f"cases: {c['cases_opened']} opened, {c['cases_joined']} flags joined one; {c['accounts_new']} new accounts."
+            f"{name}: {c['rows']} rows, {c['rejected']} rejected; flags: {c['flags_new']} new, "
+            f"{c['flags_known']} known; cases: {c['cases_opened']} opened, {c['cases_joined']} flags joined one; "
+            f"{c['accounts_new']} new accounts."
         )

@@ -6,7 +6,7 @@ import json
 import re
 from argparse import ArgumentParser
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -30,7 +30,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("who", metavar="WHO")
         parser.add_argument("--notice", metavar="ID", help="only this notice, for example N-12")
-        parser.add_argument("--at", metavar="TIME", help="as of this moment, for example 2026-05-12T14:00:00+02:00")
+        parser.add_argument(
+            "--at", metavar="TIME", help="as of this moment, for example 2026-05-12T14:00:00+02:00"
+        )
         parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
     def handle(self, *, who: str, notice: str | None, at: str | None, **options: Any) -> None:
@@ -39,10 +41,13 @@ class Command(BaseCommand):
         found = find(who)
         if found.match is Match.AMBIGUOUS:
             listed = "\n".join(f"  {a.external_id}  {a.display_name}" for a in found.accounts)
-            raise CommandError(f"Several accounts have, or had, this address. Ask for one:\n{listed}", returncode=AMBIGUOUS)
+            raise CommandError(
+                f"Several accounts have, or had, this address. Ask for one:\n{listed}", returncode=AMBIGUOUS
+            )
         if found.match is Match.NOT_FOUND:
             raise CommandError(
-                f"Nothing is known of {who!r}: no account, address, case or notice of that name.", returncode=NOT_FOUND
+                f"Nothing is known of {who!r}: no account, address, case or notice of that name.",
+                returncode=NOT_FOUND,
             )
         if notice:
             found = _narrowed(found, notice)
@@ -53,7 +58,8 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(_as_json(account, answers, known_at), ensure_ascii=False, indent=2))
             return
-        console = Console(file=self.stdout._out, highlight=False, soft_wrap=True, no_color=options["no_color"] or None)
+        out = cast("IO[str]", self.stdout._out)  # the stream itself: Django's wrapper adds line ends of its own
+        console = Console(file=out, highlight=False, soft_wrap=True, no_color=options["no_color"] or None)
         _print(console, account, answers, known_at)
 
 
@@ -63,7 +69,9 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise CommandError(f"--at takes a time with its zone, such as 2026-05-12T14:00:00+02:00, not {text!r}.")
+        raise CommandError(
+            f"--at takes a time with its zone, such as 2026-05-12T14:00:00+02:00, not {text!r}."
+        )
     return moment
 
 
@@ -75,7 +83,11 @@ def _narrowed(found: Found, notice: str) -> Found:
 
 
 def _print(console: Console, account: Account, answers: list[Answer], known_at: datetime | None) -> None:
-    title = " · ".join(part for part in (account.external_id, account.display_name, account.language, account.timezone) if part)
+    title = " · ".join(
+        part
+        for part in (account.external_id, account.display_name, account.language, account.timezone)
+        if part
+    )
     console.print(Text(title, style="bold"))
     if known_at:
         console.print(f"as of {local(known_at, account.timezone)}")
@@ -104,10 +116,14 @@ def _print_answer(console: Console, found: Answer, zone: str) -> None:
     console.print(f"  weakest link  {standing.weakest_link}")
     console.print(f"  what follows  {found.follows}")
     console.print(f"  evidence      grade {standing.grade} of 6; graded by version {VERSION}")
-    console.print(f"  text          {history.notice.language_used}, SHA-256 {bytes(history.notice.content_sha256).hex()}")
+    console.print(
+        f"  text          {history.notice.language_used}, SHA-256 {bytes(history.notice.content_sha256).hex()}"
+    )
     for attempt in history.attempts:
         linked = f", repeats {attempt.repeats} ({attempt.reason})" if attempt.repeats else ""
-        console.print(Text(f"  {attempt.number}  {attempt.channel} to {attempt.address}: {attempt.state}{linked}"))
+        console.print(
+            Text(f"  {attempt.number}  {attempt.channel} to {attempt.address}: {attempt.state}{linked}")
+        )
         for fact in attempt.facts:
             _print_fact(console, fact)
     if history.by_holder:

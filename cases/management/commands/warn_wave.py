@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("wave", metavar="WAVE", help="as import_flags printed it, for example W-3")
-        parser.add_argument("--reason", default="", help="the facts for every notice; else what each account's flags say")
+        parser.add_argument(
+            "--reason", default="", help="the facts for every notice; else what each account's flags say"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
 
     def handle(self, *, wave: str, reason: str, dry_run: bool, **options: Any) -> None:

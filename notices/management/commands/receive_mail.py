@@ -25,9 +25,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--recipient", default="", help="the envelope recipient, where the mail server tells it")
+        parser.add_argument(
+            "--recipient", default="", help="the envelope recipient, where the mail server tells it"
+        )
         parser.add_argument("--maildir", type=Path, help="take what lies in DIR/new, and move it to DIR/cur")
-        parser.add_argument("--watch", action="store_true", help="with --maildir: go on, looking twice a second")
+        parser.add_argument(
+            "--watch", action="store_true", help="with --maildir: go on, looking twice a second"
+        )
 
     def handle(self, *, recipient: str, maildir: Path | None, watch: bool, **options: Any) -> None:
         if maildir is None:
@@ -45,7 +49,9 @@ class Command(BaseCommand):
     def _take_one(self, recipient: str) -> None:
         raw = sys.stdin.buffer.read()
         if not raw.strip():
-            raise CommandError("Nothing came on standard input. Pipe a message in: receive_mail < message.eml")
+            raise CommandError(
+                "Nothing came on standard input. Pipe a message in: receive_mail < message.eml"
+            )
         try:
             counts = receive([Inbound(raw, recipient)], now=datetime.now(UTC))
         except Exception as error:
