@@ -69,7 +69,11 @@ def find(who: str) -> Found:
     by_id = Account.objects.filter(external_id=who)
     if by_id or "@" not in who:
         return Found(tuple(by_id))
-    points = ContactPoint.objects.filter(canonical=canonical_email(who))
+    try:
+        canonical = canonical_email(who)
+    except ValueError:
+        return Found(())  # not an address, so nobody's
+    points = ContactPoint.objects.filter(canonical=canonical)
     return Found(tuple(Account.objects.filter(pk__in=points.values("account")).order_by("external_id")))
 
 
@@ -80,20 +84,19 @@ def _by_notice(notice_id: int) -> Found:
 
 def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> list[Answer]:
     """The answers for every notice of the account, case or notice that was found, oldest first."""
-    steps = Step.objects.filter(case__account=found.accounts[0]).select_related(
-        "case__policy", "rung", "notice"
+    account, moment = found.accounts[0], known_at or now
+    steps = list(
+        Step.objects.filter(case__account=account, decided_at__lte=moment)
+        .select_related("case__policy", "rung", "notice")
+        .order_by("decided_at", "pk")
     )
-    if found.case_id is not None:
-        steps = steps.filter(case=found.case_id)
-    if found.notice_id is not None:
-        steps = steps.filter(notice=found.notice_id)
-    if known_at is not None:
-        steps = steps.filter(decided_at__lte=known_at)
-    ordered = list(steps.order_by("decided_at", "pk"))
-    told = histories([step.notice for step in ordered], now=now, known_at=known_at)
-    return [
-        _answer(step, told[step.notice_id], found.accounts[0], ordered, known_at or now) for step in ordered
+    asked = [
+        step
+        for step in steps
+        if found.case_id in (None, step.case_id) and found.notice_id in (None, step.notice_id)
     ]
+    told = histories([step.notice for step in asked], now=now, known_at=known_at)
+    return [_answer(step, told[step.notice_id], account, steps, moment) for step in asked]
 
 
 def _answer(

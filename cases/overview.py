@@ -1,6 +1,6 @@
 """What there is and what waits for a person, in numbers.
 
-Four statements, whatever there is to count; counting a million cases with their notices takes them about a second.
+Five statements, whatever there is to count; counting a million cases with their notices takes them about a second.
 So each process counts at most once in `KEPT` seconds, and the page says when.
 """
 

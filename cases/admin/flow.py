@@ -107,9 +107,9 @@ class CaseAdmin(ReadOnlyAdmin):
         return f"{step.rung.kind}, {'served' if step.served_at else 'not served'}" if step else None
 
     @admin.display(description="deadline")
-    def deadline(self, case: Case) -> Any:
+    def deadline(self, case: Case) -> str:
         step = _last(case)
-        return step.deadline_at if step else None
+        return f"{step.deadline_at:%-d %b %Y %H:%M}" if step and step.deadline_at else ""
 
 
 def _last(case: Case) -> Step | None:

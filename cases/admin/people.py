@@ -7,8 +7,8 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
+from cases.answers import find
 from cases.models import Account, Case, ContactPoint, User
-from cases.reading import canonical_email
 from notices.readonly import ReadOnlyAdmin, ReadOnlyInline, Rows
 
 # Roles are groups, and come with their permissions; until then superusers give permissions to persons.
@@ -16,19 +16,15 @@ admin.site.unregister(Group)
 
 
 def accounts_named(term: str) -> list[int]:
-    """The ids of the accounts with this external id, or with this e-mail address now or formerly."""
-    by_id = list(Account.objects.filter(external_id=term).values_list("pk", flat=True))
-    if by_id or "@" not in term:
-        return by_id
-    points = ContactPoint.objects.filter(canonical=canonical_email(term))
-    return list(points.values_list("account_id", flat=True).distinct())
+    """The ids of the accounts that a search term names, as the question page understands it."""
+    return [account.pk for account in find(term).accounts]
 
 
 @admin.register(User)
 class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
     """Only superusers see and change staff. Who has ever signed in is deactivated, not deleted: history names them."""
 
-    list_display = ("username", "first_name", "last_name", "email", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "email", "is_active", "is_superuser", "last_login")
     list_filter = ("is_active", "is_superuser")
     actions = None
 
@@ -96,6 +92,4 @@ class ContactPointAdmin(ReadOnlyAdmin):
     search_help_text = "E-mail address, or the external id of an account."
 
     def look_up(self, rows: Rows, term: str) -> Rows:
-        if "@" in term:
-            return rows.filter(canonical=canonical_email(term))
         return rows.filter(account__in=accounts_named(term))

@@ -99,7 +99,10 @@ def read_flags(
     Raises:
         FlagsFileError: this is no flags file; the message is a sentence for people.
         OSError: it cannot be read.
+        ValueError: `now` is naive.
     """
+    if now.utcoffset() is None:
+        raise ValueError(f"{now} has no time zone. Give an aware datetime.")
     if isinstance(file, (str, os.PathLike)):
         name = str(file)
         stream: BinaryIO = open(file, "rb")  # noqa: SIM115  the reader closes it

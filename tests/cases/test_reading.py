@@ -143,6 +143,11 @@ def test_what_is_no_flags_file_is_told_before_any_row(data: bytes, message: str)
         read(io.BytesIO(data))
 
 
+def test_now_must_be_aware() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        read_flags(io.BytesIO(CSV), now=NOW.replace(tzinfo=None))
+
+
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none.csv")
