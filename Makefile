@@ -1,4 +1,5 @@
 # make demo            the whole story, then the site until Ctrl-C; make demo ONCE=1 ends after the summary
+# make ask WHO=C-1     after or beside the demo: was this account warned? WHO: id, e-mail, case, notice
 # make up              PostgreSQL, Valkey, worker, beat and site in this terminal
 # make test            checks and tests; make test PYTEST="-k verdict" passes arguments on
 # make bench           the benchmarks, as JSON
@@ -6,7 +7,7 @@
 # make clean           removes .venv and var (all local data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench lock clean
+.PHONY: help demo ask up test check bench lock clean
 
 run := .venv/bin/python
 
@@ -14,7 +15,10 @@ help:
 	@sed -n 's/^# //p' Makefile
 
 demo: .venv/installed
-	@$(run) manage.py demo $(if $(ONCE),--once)
+	@$(run) -m demo $(if $(ONCE),--once)
+
+ask: .venv/installed
+	@$(run) -m demo --ask "$(WHO)"
 
 up: .venv/installed
 	@$(run) manage.py up

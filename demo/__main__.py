@@ -36,12 +36,15 @@ def main() -> int:
         "--once", action="store_true", help="leave after the summary; status 0 only if the run was right"
     )
     parser.add_argument("--accounts", type=int, default=10_000)
+    parser.add_argument("--ask", metavar="WHO", help="run nothing: say whether this account of the demo was warned")
     options = parser.parse_args()
     try:
         embedded.use()
     except embedded.EmbeddedError as error:
         print(error, file=sys.stderr)
         return 1
+    if options.ask is not None:
+        return ask(options.ask)
     embedded.drop_database(DATABASE)
     port = free_port(HOST)
     if port is None:
@@ -63,6 +66,21 @@ def main() -> int:
     from demo.run import run
 
     return run(options.accounts, var=var, host=HOST, port=port, once=options.once)
+
+
+def ask(who: str) -> int:
+    """Answer for one account of the demo, as `manage.py verdict` does; returns its exit status."""
+    if not who:
+        print("Say who: make ask WHO=C-1 (an id, an e-mail address, a case or a notice).", file=sys.stderr)
+        return 2
+    os.environ |= {"DATABASE_URL": embedded.create_database(DATABASE), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(["manage.py", "verdict", who])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ Those are the delivery's `head`; head + content are the bytes that leave.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
-import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -28,56 +26,16 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from markdown_it import MarkdownIt
 
+from notices import skeletons
 from notices.language import direction
 from notices.models import ContentDictionary, TemplateVersion
+from notices.skeletons import QuotedLines, Skeleton
 
 # "=_" cannot occur in quoted-printable text, so no part can contain the boundary (RFC 2045, 6.7).
 BOUNDARY = "=_due-notice"
 
-_PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
-# Placeholders pass through Markdown, the sanitiser and the CSS inliner as this inert text. The link has the form of
-# an address, so that Markdown may use it as one.
-_MARK = re.compile(r"https://zqx-([\w-]+?)-xqz\.invalid|zqx-([\w-]+?)-xqz")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
-
-
-def _mark(match: re.Match[str]) -> str:
-    name = match[1].replace("_", "-")
-    return f"https://zqx-{name}-xqz.invalid" if name == "link" else f"zqx-{name}-xqz"
-
-
-def _split(text: str) -> list[str]:
-    """Constants and names in turn: [constant, name, constant, name, ..., constant]."""
-    parts: list[str] = []
-    end = 0
-    for match in _MARK.finditer(text):
-        parts += [text[end : match.start()], (match[1] or match[2]).replace("-", "_")]
-        end = match.end()
-    return [*parts, text[end:]]
-
-
-def _bind(parts: Sequence[str], values: Mapping[str, str]) -> list[str]:
-    """Join what is known already into the constants."""
-    bound = [parts[0]]
-    for name, constant in zip(parts[1::2], parts[2::2], strict=True):
-        if name in values:
-            bound[-1] += values[name] + constant
-        else:
-            bound += [name, constant]
-    return bound
-
-
-def _fill(parts: Sequence[str], values: Mapping[str, str]) -> str:
-    filled = list(parts)
-    for i in range(1, len(filled), 2):
-        filled[i] = values[filled[i]]
-    return "".join(filled)
-
-
-def _html(value: str) -> str:
-    """Plain text as HTML: escaped, its paragraphs and line ends kept."""
-    return html.escape(value).replace("\r\n", "\n").replace("\n\n", "</p><p>").replace("\n", "<br>")
 
 
 @lru_cache(maxsize=4096)
@@ -89,8 +47,9 @@ def _encoded(subject: str) -> str:
     return Header(clean, "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
-def _quoted(text: str) -> bytes:
-    return binascii.b2a_qp(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(), istext=True)
+@lru_cache(maxsize=8)
+def _date(at: datetime) -> str:
+    return format_datetime(at)
 
 
 @lru_cache(maxsize=8)
@@ -127,29 +86,25 @@ class Composition:
     """One template version, with what all its notices share worked in. Made by `composition()`."""
 
     def __init__(self, version: TemplateVersion, constants: Mapping[str, str]) -> None:
-        self.template_version_id = version.pk
         self.language = version.language
-        marked = {
-            name: _PLACEHOLDER.sub(_mark, text)
-            for name, text in (("s", version.subject), ("b", version.body))
-        }
-        body = nh3.clean(MarkdownIt("commonmark", {"html": False}).render(marked["b"]))
+        subject, body = skeletons.mark(version.subject), skeletons.mark(version.body)
         frame = {
-            "content": body,
-            "text": _LINK.sub(r"\1: \2", marked["b"]),
-            "subject": marked["s"],
+            "content": nh3.clean(MarkdownIt("commonmark", {"html": False}).render(body)),
+            "text": _LINK.sub(r"\1: \2", body),
+            "subject": subject,
             "language": version.language,
             "direction": direction(version.language),
-            "reference": "zqx-reference-xqz",
+            "reference": skeletons.marked("reference"),
             **constants,
         }
-        as_html = css_inline.inline(render_to_string("emails/notice/body.html", frame))
-        safe = {name: _html(value) for name, value in constants.items()}
-        self._subject = _bind(_split(render_to_string("emails/notice/subject.txt", frame).strip()), constants)
-        self._text = _bind(_split(render_to_string("emails/notice/body.txt", frame)), constants)
-        self._html = _bind(_split(as_html), safe)
+        in_html = {name: skeletons.as_html(value) for name, value in constants.items()}
+        text = Skeleton(render_to_string("emails/notice/body.txt", frame), constants)
+        page = Skeleton(css_inline.inline(render_to_string("emails/notice/body.html", frame)), in_html)
+        self._subject = Skeleton(render_to_string("emails/notice/subject.txt", frame).strip(), constants)
+        self._text = QuotedLines(text, is_html=False)
+        self._page = QuotedLines(page, is_html=True)
         # What the notices have in common: this notice with nothing filled in.
-        self._sample = self._bytes(dict.fromkeys(_names(self._subject, self._text, self._html), ""), "")
+        self._sample = self._bytes(dict.fromkeys(self._subject.names | text.names | page.names, ""), "")
         self._compressor = zstandard.ZstdCompressor(
             level=3, dict_data=_dictionary(self._sample), write_dict_id=False, write_content_size=True
         )
@@ -170,23 +125,21 @@ class Composition:
         Raises:
             KeyError: a placeholder of the template has no value.
         """
-        content = self._bytes(values, format_datetime(at.replace(microsecond=0)))
+        content = self._bytes(values, _date(at))
         return Frozen(self._compressor.compress(content), hashlib.sha256(content).digest())
 
     def _bytes(self, values: Mapping[str, str], date: str) -> bytes:
-        text = _fill(self._text, values)
-        page = _fill(self._html, {name: _html(value) for name, value in values.items()})
         return b"".join(
             (
                 f"From: {_mailbox(settings.NOTICE_FROM)}\r\nDate: {date}\r\n"
-                f"Subject: {_encoded(_fill(self._subject, values))}\r\n"
+                f"Subject: {_encoded(self._subject.fill(values))}\r\n"
                 "Auto-Submitted: auto-generated\r\n"  # RFC 3834: vacation programs should not answer
                 f"Content-Language: {self.language}\r\nMIME-Version: 1.0\r\n"
                 f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n--{BOUNDARY}\r\n'
                 f"{_part('plain')}".encode(),
-                _quoted(text),
+                self._text.fill(values),
                 f"\r\n--{BOUNDARY}\r\n{_part('html')}".encode(),
-                _quoted(page),
+                self._page.fill(values),
                 f"\r\n--{BOUNDARY}--\r\n".encode(),
             )
         )
@@ -194,10 +147,6 @@ class Composition:
 
 def _part(kind: str) -> str:
     return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-
-
-def _names(*parts: Sequence[str]) -> set[str]:
-    return {name for part in parts for name in part[1::2]}
 
 
 def _dictionary(data: bytes) -> zstandard.ZstdCompressionDict:

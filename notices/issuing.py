@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from notices import composing, tokens
 from notices.bulk import copy_rows, next_ids
+from notices.composing import Composition
 from notices.kinds import Verdict
 from notices.language import choose
 from notices.models import Notice, TemplateVersion
@@ -65,18 +66,17 @@ def issue(orders: Sequence[Order], *, actor: str, at: datetime) -> list[int]:
     """
     texts = _texts({order.template for order in orders})
     notice_ids = next_ids(Notice, len(orders))
-    dictionaries: dict[int, int] = {}
+    compositions = _Compositions()
+    issued_on = f"{at:%Y-%m-%d}"
     rows: list[tuple[Any, ...]] = []
     planned: list[Planned] = []
     for order, notice_id in zip(orders, notice_ids, strict=True):
         version_id, language = _choose(texts, order)
-        composition = composing.composition(version_id, _constants(order, language))
-        if id(composition) not in dictionaries:
-            dictionaries[id(composition)] = composition.dictionary_id()
+        composition, dictionary_id = compositions.of(order, version_id, language)
         given = {
             "reference": tokens.reference(notice_id),
             "link": tokens.link(notice_id),
-            "issued_on": f"{at:%Y-%m-%d}",
+            "issued_on": issued_on,
         }
         frozen = composition.freeze({**order.values, **given}, at=at)
         rest = [[[c.channel, c.address, c.ref] for c in chain[1:]] for chain in order.chains]
@@ -91,7 +91,7 @@ def issue(orders: Sequence[Order], *, actor: str, at: datetime) -> list[int]:
                 order.language,
                 language,
                 Jsonb(order.service_rule),
-                dictionaries[id(composition)],
+                dictionary_id,
                 frozen.packed,
                 frozen.sha256,
                 Jsonb(rest) if any(rest) else None,
@@ -141,6 +141,22 @@ def _choose(texts: Mapping[str, Mapping[str, int]], order: Order) -> tuple[int, 
             "Load one with load_policies."
         )
     return available[language], language
+
+
+class _Compositions:
+    """The compositions of one issue, each with the id of its dictionary. Orders that share constants share one."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int], tuple[Composition, int]] = {}
+        self._kept: list[object] = []  # what is known by its id() must not be freed
+
+    def of(self, order: Order, version_id: int, language: str) -> tuple[Composition, int]:
+        key = (version_id, id(order.constants))
+        if key not in self._made:
+            self._kept.append(order.constants)
+            composition = composing.composition(version_id, _constants(order, language))
+            self._made[key] = composition, composition.dictionary_id()
+        return self._made[key]
 
 
 def _constants(order: Order, language: str) -> dict[str, str]:

@@ -22,7 +22,6 @@ HINT_SIZE = 200
 LEAVE_ALONE_SECONDS = 10.0
 
 
-
 @dataclass(slots=True)
 class _Broker:
     """What this process remembers of the broker: until when not to bother it (by `time.monotonic()`)."""

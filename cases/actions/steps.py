@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from cases.actions.situations import Loaded, load
+from cases.actions.situations import Loaded, LoadedPolicy, LoadedRung, load
 from cases.actors import Actor
 from cases.blockers import LEADS_TO, why_not, why_not_approved
 from cases.models import Proposal, RungKind, Step, User
@@ -130,7 +130,7 @@ def _take(
 ) -> None:
     why = reason or f"{kind} for what the flags report"
     move([(case.id, case.situation.state) for case in cases], LEADS_TO[kind], actor=actor, reason=why, at=at)
-    notice_ids = issue([_order(case, kind, reason) for case in cases], actor=actor.label, at=at)
+    notice_ids = issue(_orders(cases, kind, reason), actor=actor.label, at=at)
     copy_rows(
         Step,
         _COLUMNS,
@@ -165,25 +165,36 @@ _COLUMNS = (
 _TYPES = "int8 int8 int8 int8 int8 timestamptz int8 varchar int8 text bool bool".split()
 
 
-def _order(case: Loaded, kind: RungKind, reason: str) -> Order:
-    rung, policy = case.next_rung, case.policy
+def _orders(cases: list[Loaded], kind: RungKind, reason: str) -> list[Order]:
+    """One order per case. What all of one policy and rung share is one object, so that it is worked out once."""
+    constants: dict[tuple[int, int], dict[str, Mapping[str, str]]] = {}
+    orders = []
+    for case in cases:
+        rung, policy = case.next_rung, case.policy
+        orders.append(
+            Order(
+                recipient=case.external_id,
+                name=case.display_name,
+                language=case.language,
+                kind=kind.value,
+                template=rung.template,
+                policy_version=f"{policy.slug}@{policy.version_number}",
+                service_rule=rung.service_rule,
+                chains=case.chains(rung.channels),
+                values={
+                    "account_name": case.display_name or case.external_id,
+                    "facts": reason or case.facts,
+                    "case_number": case.situation.number,
+                },
+                constants=constants.setdefault((policy.version_id, rung.id), _constants(policy, rung)),
+                default_language=policy.default_language,
+            )
+        )
+    return orders
+
+
+def _constants(policy: LoadedPolicy, rung: LoadedRung) -> dict[str, Mapping[str, str]]:
     window = (
         {} if rung.window_days is None else {"window_days": {policy.default_language: str(rung.window_days)}}
     )
-    return Order(
-        recipient=case.external_id,
-        name=case.display_name,
-        language=case.language,
-        kind=str(kind),
-        template=rung.template,
-        policy_version=f"{policy.slug}@{policy.version_number}",
-        service_rule=rung.service_rule,
-        chains=case.chains(rung.channels),
-        values={
-            "account_name": case.display_name or case.external_id,
-            "facts": reason or case.facts,
-            "case_number": case.situation.number,
-        },
-        constants={"policy_title": policy.titles, "policy_text": policy.texts, **policy.platform, **window},
-        default_language=policy.default_language,
-    )
+    return {"policy_title": policy.titles, "policy_text": policy.texts, **policy.platform, **window}

@@ -26,8 +26,8 @@ LEGAL_TRANSITIONS: Q = reduce(
 )
 
 # Rule 2: no suspension without a served warning. The step's own dates are not trusted alone: the notice must be
-# served, and the deadline must lie a whole response window after service. (One hour less, because a day on which
-# the clocks go forward has 23.)
+# served, and the deadline must lie a whole response window after service. (In hours, since days
+# would follow the session's time zone; one less, because a day on which the clocks go forward has 23.)
 SUSPENSION_NEEDS_SERVED_WARNING = Rule(
     name="suspension_rule",
     when=pgtrigger.After,
@@ -46,7 +46,7 @@ SUSPENSION_NEEDS_SERVED_WARNING = Rule(
           AND n.served_at IS NOT NULL
           AND s.served_at = n.served_at
           AND s.deadline_at <= now()
-          AND s.deadline_at >= n.served_at + make_interval(days => r.window_days) - interval '1 hour'
+          AND s.deadline_at >= n.served_at + make_interval(hours => 24 * r.window_days - 1)
           AND NOT EXISTS (SELECT 1 FROM cases_appeal a WHERE a.step_id = s.id AND a.outcome = 'open')
           AND NOT EXISTS (SELECT 1 FROM cases_dispute d WHERE d.step_id = s.id AND d.outcome = 'open')
     ) OR EXISTS (
@@ -101,8 +101,8 @@ CLOCK_FOLLOWS_SERVICE = Rule(
     IF NEW.served_at IS DISTINCT FROM (SELECT served_at FROM notices_notice WHERE id = NEW.notice_id) THEN
         {refusal("The clock of a step starts when its notice is served", rule="clock_follows_service")}
     END IF;
-    IF NEW.deadline_at < NEW.served_at + interval '1 day' * coalesce(
-        (SELECT window_days FROM cases_rung WHERE id = NEW.rung_id), 0) - interval '1 hour' THEN
+    IF NEW.deadline_at < NEW.served_at + make_interval(hours => 24 * coalesce(
+        (SELECT window_days FROM cases_rung WHERE id = NEW.rung_id), 0) - 1) THEN
         {refusal("The deadline is shorter than the response window", rule="clock_follows_service")}
     END IF;
     RETURN NEW;

@@ -170,7 +170,7 @@ def _story(accounts: int, var: Path, console: Any) -> bool:
 
 
 def _serve(console: Any, staff: dict[str, str], url: str, supervisor: Any) -> None:
-    from demo.run.holders import a_link
+    from demo.run.holders import a_link, an_account
 
     console.print(f"\nThe site is at [bold]{url}[/bold]. Ctrl-C ends the demo.")
     for name, password in staff.items():
@@ -178,7 +178,7 @@ def _serve(console: Any, staff: dict[str, str], url: str, supervisor: Any) -> No
     console.print(f"  account holder open {a_link()}")
     console.print(
         "\nIn another terminal, ask about any account:\n"
-        "  make ask WHO=u-000001\n"
+        f"  make ask WHO={an_account()}\n"
         "or about an e-mail address, a case (C-12) or a notice (N-12)."
     )
     supervisor.wait_for_stop()

@@ -27,6 +27,11 @@ def a_link() -> str:
     return tokens.link(notice.pk)
 
 
+def an_account() -> str:
+    """The external id of an account that was warned."""
+    return Notice.objects.earliest("pk").recipient
+
+
 def read_their_notices(bars: Any) -> None:
     """Every thirtieth account or so opens its notice; two of three of these acknowledge it."""
     reached = Notice.objects.filter(grade__gte=1).order_by("pk")

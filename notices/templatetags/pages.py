@@ -48,7 +48,9 @@ def moment(at: datetime, zone: str = "UTC") -> SafeString:
 def exact_moment(at: datetime, zone: str = "UTC") -> SafeString:
     """A moment to the second, in the account's own time and in UTC beside it: for evidence."""
     shown = date_format(at.astimezone(ZoneInfo(zone)), "j F Y, H:i:s")
-    return _time(at, shown, "UTC" if zone == "UTC" else format_html('<span class="utc">{}</span>', _in_utc(at)))
+    return _time(
+        at, shown, "UTC" if zone == "UTC" else format_html('<span class="utc">{}</span>', _in_utc(at))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,14 +58,11 @@ class Command(BaseCommand):
                     rejects.writerow([row.line, " ".join(row.reasons), row.raw])
 
             try:
+                rows = read_flags(
+                    file, source=source or "", policy=policy or "", policies=policies.keys(), now=datetime.now(UTC)
+                )
                 report = import_flags(
-                    read_flags(
-                        file,
-                        source=source or "",
-                        policy=policy or "",
-                        policies=policies.keys(),
-                        now=datetime.now(UTC),
-                    ),
+                    rows,
                     actor=system("import_flags"),
                     at=datetime.now(UTC),
                     file_name=file.name,
@@ -79,6 +76,8 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         self._say(report, dry_run)
+        for warning in rows.report.warnings:
+            self.stderr.write(f"Note: {warning}")
 
     def _say(self, report: ImportReport, dry_run: bool) -> None:
         c = report.counts
