@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from typing import Any
+
+from celery import shared_task, signals
 
 from notices import sending, sweeping
+from notices.channels import close_channels
 
 
 @shared_task(name="notices.tasks.send")
@@ -30,3 +33,9 @@ def sweep_unknown() -> int:
 @shared_task(name="notices.tasks.sweep_deemed")
 def sweep_deemed() -> int:
     return sweeping.deem_served(now=sweeping.utcnow())
+
+
+@signals.worker_process_shutdown.connect(dispatch_uid="notices.tasks.hang_up")
+def hang_up(**_: Any) -> None:
+    """Take leave of mail servers properly when a worker process ends."""
+    close_channels()

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from notices import sending, sweeping
+from notices.channels import close_channels
 from notices.channels.base import Outcome
 from notices.models import Delivery, Evidence, Notice
 from notices.queueing import Contact
@@ -31,6 +32,7 @@ def server(settings: Any) -> Iterator[Counting]:
             "inapp": {},
         }
         yield handler
+        close_channels()
 
 
 @pytest.fixture
