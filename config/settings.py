@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env
-from kombu import Exchange, Queue
 
 from config.addresses import BROKER_FORM, DATABASE_FORM, EMAIL_FORM, read_database_url, read_email_url
 from config.environment import Environment
@@ -213,9 +212,6 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
-# Published by name of the queue, without an exchange of their own: a broker that forgot everything needs no binding
-# restored before it can take the next task.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(""), routing_key=name) for name in ("send", "default")]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"notices.tasks.send": {"queue": "send"}}
 

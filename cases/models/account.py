@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Account(models.Model):
-    external_id = models.CharField(max_length=200, unique=True, help_text="the platform's own id")
+    external_id = models.CharField(max_length=200, help_text="the platform's own id")
     display_name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=35, default="en", help_text="BCP 47 tag")
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
@@ -15,6 +15,10 @@ class Account(models.Model):
         help_text="of the newest report that the name, language and zone come from"
     )
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        # Not unique=True: that would bring a second index, for LIKE, which nothing asks for.
+        constraints = [models.UniqueConstraint(fields=["external_id"], name="account_external_id")]
 
     def __str__(self) -> str:
         return self.external_id

@@ -42,7 +42,7 @@ class ContentDictionary(models.Model):
 class Notice(models.Model):
     """Frozen at issue. Only the standing (below) changes, and it is a cache: the evidence decides."""
 
-    recipient = models.CharField(max_length=200, db_index=True, help_text="the platform's id of the account")
+    recipient = models.CharField(max_length=200, help_text="the platform's id of the account")
     recipient_name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, choices=NoticeKind)
     template_version = models.ForeignKey(TemplateVersion, models.PROTECT, db_index=False, related_name="+")
@@ -68,6 +68,7 @@ class Notice(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["recipient"], name="notice_recipient"),
             models.Index(
                 fields=["deemed_due_at"], name="notice_deemed_due", condition=Q(deemed_due_at__isnull=False)
             ),

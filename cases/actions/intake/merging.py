@@ -100,8 +100,10 @@ WITH named AS (
     ORDER BY h.account_id, rank, i.reported_at, i.line
 ), known AS (
     SELECT p.account_id, p.rank, p.valid_from, p.canonical
-    FROM cases_contactpoint p
-    WHERE p.channel = 'email' AND p.account_id IN (SELECT account_id FROM named)
+    FROM (SELECT DISTINCT account_id FROM named) n
+    CROSS JOIN LATERAL (
+        SELECT * FROM cases_contactpoint c WHERE c.account_id = n.account_id AND c.channel = 'email'
+    ) p
 ), periods AS (
     SELECT account_id, rank, valid_from, canonical, address, source, false AS old FROM named
     UNION ALL
@@ -116,14 +118,18 @@ FROM changes WHERE NOT old AND canonical IS DISTINCT FROM before
 ON CONFLICT (account_id, channel, rank, valid_from) DO NOTHING
 """
 
+# Account by account, and once: while the tables are new the planner knows nothing of their contents, and left to
+# itself it would work the periods of all accounts out again for every address.
 _END_PERIODS = """
-UPDATE cases_contactpoint p SET valid_to = e.ends
-FROM (
-    SELECT id, lead(valid_from) OVER (PARTITION BY account_id, rank ORDER BY valid_from) AS ends
-    FROM cases_contactpoint
-    WHERE channel = 'email' AND account_id IN (SELECT account_id FROM held WHERE NOT (fresh AND reports = 1))
-) e
-WHERE e.id = p.id AND p.valid_to IS DISTINCT FROM e.ends
+WITH ends AS MATERIALIZED (
+    SELECT p.id, p.ends FROM held h
+    CROSS JOIN LATERAL (
+        SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY rank ORDER BY valid_from) AS ends
+        FROM cases_contactpoint c WHERE c.account_id = h.account_id AND c.channel = 'email'
+    ) p
+    WHERE NOT (h.fresh AND h.reports = 1) AND p.valid_to IS DISTINCT FROM p.ends
+)
+UPDATE cases_contactpoint p SET valid_to = ends.ends FROM ends WHERE ends.id = p.id
 """
 
 _OPEN_CASES = """
@@ -146,7 +152,6 @@ SELECT i.source, i.reference, c.id, %(wave)s, i.reported_at, i.reason, i.evidenc
 FROM incoming i
 JOIN held h USING (external_id)
 JOIN cases_case c ON c.account_id = h.account_id AND c.policy_id = i.policy_id AND NOT (c.state = 'closed')
-ORDER BY i.line
 ON CONFLICT (source, reference) DO NOTHING
 """
 

@@ -59,7 +59,11 @@ class Command(BaseCommand):
 
             try:
                 rows = read_flags(
-                    file, source=source or "", policy=policy or "", policies=policies.keys(), now=datetime.now(UTC)
+                    file,
+                    source=source or "",
+                    policy=policy or "",
+                    policies=policies.keys(),
+                    now=datetime.now(UTC),
                 )
                 report = import_flags(
                     rows,

@@ -58,7 +58,9 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(_as_json(account, answers, known_at), ensure_ascii=False, indent=2))
             return
-        out = cast("IO[str]", self.stdout._out)  # the stream itself: Django's wrapper adds line ends of its own
+        out = cast(
+            "IO[str]", self.stdout._out
+        )  # the stream itself: Django's wrapper adds line ends of its own
         console = Console(file=out, highlight=False, soft_wrap=True, no_color=options["no_color"] or None)
         _print(console, account, answers, known_at)
 
