@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
+from typing import TYPE_CHECKING
 
 from bench.harness import ROOT, celery_worker, measure, report, smtp_sink, start_django, wait_for
+
+if TYPE_CHECKING:  # Django is loaded later
+    from notices.issuing import Order
 
 ISSUE_SIZE = 500
 LANGUAGES = ("en", "de", "es", "ar")
@@ -25,20 +29,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--notices", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--languages", default=",".join(LANGUAGES), help="of the notices, in equal shares")
     options = parser.parse_args()
+    languages = options.languages.split(",")
     start_django("due_notice_bench")
     with smtp_sink() as port:
         os.environ["EMAIL_URL"] = f"smtp://127.0.0.1:{port}?role=relay"
         with celery_worker(2):
             prepare()
-            send(200)  # warms connections, compiled templates and PostgreSQL's caches
-            result = measure(lambda: send(options.notices), runs=options.runs)
+            send(200, languages)  # warms connections, compiled templates and PostgreSQL's caches
+            result = measure(lambda: send(options.notices, languages), runs=options.runs)
     median = result["median"]
     counted = median["cpu_python"] + median["cpu_postgres"] + median["cpu_valkey"]
     report(
         "send",
         {
             "notices": options.notices,
+            "languages": options.languages,
             "notices_per_second": round(options.notices / median["seconds"]),
             "cpu_seconds_per_1000": round(1000 * counted / options.notices, 3),
             **result,
@@ -52,7 +59,7 @@ def prepare() -> None:
     load_policies(ROOT / "demo" / "policies.toml")
 
 
-def send(notices: int) -> Mapping[str, float]:
+def send(notices: int, languages: Sequence[str]) -> Mapping[str, float]:
     """Issue and send that many; returns seconds until all were issued, and until the last was recorded."""
     from django.db import transaction
 
@@ -65,7 +72,7 @@ def send(notices: int) -> Mapping[str, float]:
     for start in range(0, notices, ISSUE_SIZE):
         with transaction.atomic():
             issue(
-                [order(run, number) for number in range(start, min(start + ISSUE_SIZE, notices))],
+                [order(run, number, languages) for number in range(start, min(start + ISSUE_SIZE, notices))],
                 actor="system:bench",
                 at=datetime.now(UTC),
             )
@@ -79,14 +86,14 @@ def send(notices: int) -> Mapping[str, float]:
     return {"seconds": seconds, "seconds_issuing": issued}
 
 
-def order(run: int, number: int):  # type: ignore[no-untyped-def]  # Order can be imported only after Django is loaded
+def order(run: int, number: int, languages: Sequence[str]) -> Order:
     from notices.issuing import Order
     from notices.queueing import Contact
 
     return Order(
         recipient=f"u-{run}-{number}",
         name=f"Ana Kovač {number}",
-        language=LANGUAGES[number % 4],
+        language=languages[number % len(languages)],
         kind="warning",
         template="data-selling-warning",
         policy_version="data-selling@1",

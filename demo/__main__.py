@@ -36,7 +36,9 @@ def main() -> int:
         "--once", action="store_true", help="leave after the summary; status 0 only if the run was right"
     )
     parser.add_argument("--accounts", type=int, default=10_000)
-    parser.add_argument("--ask", metavar="WHO", help="run nothing: say whether this account of the demo was warned")
+    parser.add_argument(
+        "--ask", metavar="WHO", help="run nothing: say whether this account of the demo was warned"
+    )
     options = parser.parse_args()
     try:
         embedded.use()
@@ -73,7 +75,10 @@ def ask(who: str) -> int:
     if not who:
         print("Say who: make ask WHO=C-1 (an id, an e-mail address, a case or a notice).", file=sys.stderr)
         return 2
-    os.environ |= {"DATABASE_URL": embedded.create_database(DATABASE), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    os.environ |= {
+        "DATABASE_URL": embedded.create_database(DATABASE),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
     from django.core.management import execute_from_command_line
 
     try:

@@ -48,7 +48,9 @@ def blocked(future: Future[object]) -> bool:
     """Whether it waits for a lock in PostgreSQL; waits until it does, or has ended."""
     for _ in range(100):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw the first time
+            cursor.execute(
+                "SELECT pg_stat_clear_snapshot()"
+            )  # else a transaction sees what it saw the first time
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
             if cursor.fetchone()[0]:
                 return True
