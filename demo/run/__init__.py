@@ -24,7 +24,7 @@ def run(accounts: int, *, var: Path, host: str, port: int, once: bool) -> int:
     from config.processes import all_processes
     from config.supervisor import Process, Supervisor
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         "[bold]Due Notice[/bold]: 10,000 flagged accounts, warned, with proof.\n"
         if accounts == 10_000
