@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from notices.kinds import BY_A_PERSON, DEFEATING, GRADES, NOT_SENT, Kind, Verdict
+from notices.kinds import BY_A_PERSON, DEFEATING, GRADES, NOT_SENT, WEAK_LIMIT, Kind, Verdict
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Fact:
     at: datetime
     delivery: int | None = None
     test: bool = False  # the provider was in its sandbox: nothing left, whatever it answered
+    weak: bool = False  # its source can be imitated (`kinds.WEAK_SOURCES`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ def _strength(fact: Fact, bounced: set[int | None]) -> int:
     if fact.test:
         return 0
     grade = GRADES.get(fact.kind, 0)
+    if fact.weak:
+        grade = min(grade, WEAK_LIMIT)
     return 0 if grade < BY_A_PERSON and fact.delivery in bounced else grade
 
 
@@ -143,7 +146,8 @@ def _verdict(grade: int, known: frozenset[Fact], attempts: Collection[Attempt]) 
         return Verdict.PROVEN
     if grade >= 3:
         return Verdict.PROBABLE
-    if grade == 0 and _failed(known) >= {attempt.id for attempt in attempts}:
+    firm = frozenset(fact for fact in known if not fact.weak)
+    if grade == 0 and _failed(firm) >= {attempt.id for attempt in attempts}:
         return Verdict.DISPROVEN  # also where there was no address at all
     return Verdict.NOT_PROVEN
 

@@ -20,7 +20,9 @@ class Kind(models.TextChoices):
     DISPLAYED = "displayed", "displayed, by the mail program's own report"
     SHOWN = "shown", "shown to the signed-in account holder"
     ACKNOWLEDGED = "acknowledged", "acknowledged by the account holder"
-    REPLIED = "replied", "answered by the account holder"
+    REPLIED = "replied", "answered by the account holder, with a signature that holds"
+    ANSWERED = "answered", "answered by mail, by somebody who had the notice"
+    SIGNED_FOR = "signed_for", "signed for on receipt"
     DEFERRED = "deferred", "refused for now; we try again"
     DELAYED = "delayed", "held up on the way; the carrier still tries"
     REFUSED = "refused", "refused for good"
@@ -30,6 +32,9 @@ class Kind(models.TextChoices):
     LOST = "lost", "handed over, the answer never came"
     OPENED = "opened", "opened (by whom or what is unknown)"
     CLICKED = "clicked", "a link was fetched (by whom or what is unknown)"
+    NOTED = "noted", "noted; worth nothing either way"
+    OVERDUE = "overdue", "the report that its carrier should have sent is overdue"
+    ERASED = "erased", "personal data erased; the facts stand"
 
 
 class Verdict(models.TextChoices):
@@ -47,6 +52,8 @@ GRADES: dict[str, int] = {
     Kind.AUTO_REPLIED: 3,
     Kind.COMPLAINED: 4,
     Kind.DISPLAYED: 4,
+    Kind.ANSWERED: 4,
+    Kind.SIGNED_FOR: 4,
     Kind.SHOWN: 5,
     Kind.ACKNOWLEDGED: 6,
     Kind.REPLIED: 6,
@@ -57,3 +64,8 @@ BY_A_PERSON = 4
 
 NOT_SENT = frozenset({Kind.REFUSED, Kind.SUPPRESSED, Kind.EXPIRED})
 DEFEATING = frozenset({Kind.BOUNCED})
+
+# Sources whose messages can be repeated or altered by whoever once saw one: Mailgun signs a time and a token, not
+# what it says. They count for no more than that the recipient's server took a notice, and alone disprove nothing.
+WEAK_SOURCES = frozenset({"mailgun"})
+WEAK_LIMIT = 2

@@ -11,6 +11,7 @@ from functools import lru_cache
 from django.db import connection
 
 from notices.grading import Attempt, Fact, ServiceRule, Standing, judge
+from notices.kinds import WEAK_SOURCES
 
 
 @lru_cache(maxsize=256)
@@ -31,12 +32,12 @@ def standings(
     facts: dict[int, list[Fact]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT notice_id, kind, occurred_at, delivery_id, test FROM notices_evidence "
+            "SELECT notice_id, kind, occurred_at, delivery_id, test, source FROM notices_evidence "
             "WHERE notice_id = ANY(%s) AND recorded_at <= %s",
             [list(notice_ids), until],
         )
-        for notice_id, kind, at, delivery_id, test in cursor.fetchall():
-            facts[notice_id].append(Fact(kind, at, delivery_id, test))
+        for notice_id, kind, at, delivery_id, test, source in cursor.fetchall():
+            facts[notice_id].append(Fact(kind, at, delivery_id, test, source in WEAK_SOURCES))
         cursor.execute(
             """
             SELECT n.id, n.service_rule::text, array_agg(d.id), array_agg(d.channel)

@@ -7,9 +7,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notices.kinds import Verdict
+from notices.kinds import GRADES, Kind, Verdict
 from notices.models.template import TemplateVersion
 from notices.triggers import Rule, append_only, frozen, refusal
+
+_SERVING = ", ".join(f"'{Kind(kind).value}'" for kind in GRADES)
 
 
 class NoticeKind(models.TextChoices):
@@ -97,9 +99,7 @@ class Notice(models.Model):
                 condition=pgtrigger.Condition("NEW.served_at IS NOT NULL"),
                 func=f"""
                 IF NOT EXISTS (
-                    SELECT 1 FROM notices_evidence e WHERE e.notice_id = NEW.id AND e.kind IN (
-                        'submitted', 'posted', 'relayed', 'delivered', 'auto_replied', 'complained', 'displayed',
-                        'shown', 'acknowledged', 'replied')
+                    SELECT 1 FROM notices_evidence e WHERE e.notice_id = NEW.id AND e.kind IN ({_SERVING})
                 ) THEN
                     {refusal("Notice % has no evidence of service", rule="served_needs_evidence", args=", NEW.id")}
                 END IF;

@@ -26,7 +26,7 @@ def test_every_kind_of_evidence_has_the_grade_of_the_table():
         1: {"submitted", "posted"},
         2: {"relayed"},
         3: {"delivered", "auto_replied"},
-        4: {"complained", "displayed"},
+        4: {"complained", "displayed", "answered", "signed_for"},
         5: {"shown"},
         6: {"acknowledged", "replied"},
     }
@@ -131,3 +131,11 @@ def test_a_person_s_own_act_is_never_taken_back_by_a_bounce(known, days):
     acted = any(GRADES.get(f.kind, 0) >= 4 and not f.test for f in known)
     bounces = [Fact("bounced", at(1), delivery) for delivery in (1, 2)]
     assert (judge([*known, *bounces], [MAIL, INAPP], RULE, now=at(days)).grade >= 4) is acted
+
+
+def test_a_source_that_can_be_imitated_counts_for_little():
+    """A forged "complained" or "delivered" serves nobody at grade 3, and a forged bounce alone disproves nothing."""
+    loud = judge([Fact(Kind.COMPLAINED, T0, 1, weak=True)], [MAIL], RULE, now=at(1))
+    bounce = judge([Fact(Kind.BOUNCED, T0, 1, weak=True)], [MAIL], RULE, now=at(1))
+
+    assert (loud.grade, bounce.verdict) == (2, "not_proven")
