@@ -12,6 +12,39 @@ EMAIL_FORM = (
     "tls: no, starttls or implicit; timeout in seconds) or anymail://postmark"
 )
 
+SMS_FORM = (
+    "a URL such as twilio://SID:TOKEN@api.twilio.com?from=+15005550006&timeout=30 (from: a number, a sender's name or "
+    "a messaging service's SID; tls=no: for a gateway on this machine)"
+)
+
+
+def read_sms_url(url: str) -> dict[str, Any]:
+    """The options of the SMS channel: gateway, account, token, sender, base_url and timeout (seconds).
+
+    Raises ValueError if it is no such URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "twilio" or not (parts.hostname and parts.username and parts.password):
+        raise ValueError("not twilio://SID:TOKEN@host")
+    # A plus sign stands for itself: a number begins with one.
+    options = dict(parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True))
+    sender, tls, timeout = (
+        options.pop("from", ""),
+        options.pop("tls", "yes"),
+        float(options.pop("timeout", "30")),
+    )
+    if not sender or tls not in ("yes", "no") or timeout <= 0 or options or parts.path not in ("", "/"):
+        raise ValueError("an option is unknown or has no such value")
+    port = f":{parts.port}" if parts.port else ""
+    return {
+        "gateway": "twilio",
+        "account": unquote(parts.username),
+        "token": unquote(parts.password),
+        "sender": sender,
+        "base_url": f"{'https' if tls == 'yes' else 'http'}://{parts.hostname}{port}",
+        "timeout": timeout,
+    }
+
 
 def read_database_url(url: str) -> dict[str, Any]:
     """Django's settings of a database, from a URL in the form that libpq itself reads.

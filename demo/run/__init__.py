@@ -129,6 +129,7 @@ def _story(accounts: int, var: Path, console: Any) -> bool:
     from demo.people import write_flags
     from demo.run.checking import check
     from demo.run.holders import read_their_notices
+    from demo.run.proving import prove
     from demo.run.summary import print_summary, print_three
     from demo.run.watching import watch_until_settled
 
@@ -160,6 +161,8 @@ def _story(accounts: int, var: Path, console: Any) -> bool:
     troubles = check(var / "journal.jsonl", expected, imported, wave)
     print_summary(console, imported, wave, seconds=seconds, sent_seconds=sent_seconds)
     print_three(console)
+    with progress() as bars:
+        troubles += prove(bars, console, var)
     for trouble in troubles[:20]:
         console.print(f"[bold red]Not right:[/bold red] {trouble}")
     if not troubles:

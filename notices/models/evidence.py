@@ -6,8 +6,9 @@ from django.db import models
 from django.db.models.functions import Now
 
 from notices.kinds import Kind
+from notices.models.ledger import queueing
 from notices.models.notice import Delivery, Notice
-from notices.triggers import append_only
+from notices.triggers import Blanking, append_only
 
 
 class Evidence(models.Model):
@@ -32,49 +33,31 @@ class Evidence(models.Model):
     class Meta:
         verbose_name_plural = "evidence"
         constraints = [models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="evidence_kind")]
-        triggers = append_only()
+        triggers = [*append_only(), queueing()]
 
     def __str__(self) -> str:
         return f"E-{self.pk} {self.kind}"
 
 
+# What says that it was erased, and why, is not itself erased.
+_ERASED = """EXISTS (
+    SELECT 1 FROM notices_evidence e JOIN notices_evidence x ON x.notice_id = e.notice_id AND x.kind = 'erased'
+    WHERE e.id = NEW.evidence_id AND e.kind <> 'erased'
+)"""
+
+
 class EvidencePayload(models.Model):
-    """What the source said, word for word, and the salt of its commitment."""
+    """What the source said, word for word, and the salt of its commitment. Both are empty once erased.
+
+    `notices.ledger.payloads` packs and unpacks the body.
+    """
 
     evidence = models.OneToOneField(Evidence, models.PROTECT, primary_key=True, related_name="payload")
     salt = models.BinaryField(max_length=16)
-    body = models.BinaryField(help_text="canonical JSON")
+    body = models.BinaryField(help_text="canonical JSON, packed")
 
     class Meta:
-        triggers = append_only()
+        triggers = append_only(Blanking({"salt": "''", "body": "''"}, _ERASED))
 
     def __str__(self) -> str:
         return f"payload of E-{self.evidence_id}"
-
-
-class InboundMessage(models.Model):
-    """A mail that came to our bounce address, kept whole, whether or not we understood it."""
-
-    class Outcome(models.TextChoices):
-        RECORDED = "recorded", "became evidence"
-        UNMATCHED = "unmatched", "a report about nothing that we know (yet)"
-        UNCLASSIFIED = "unclassified", "not a report that we can read; for a person"
-
-    received_at = models.DateTimeField(db_default=Now())
-    sha256 = models.BinaryField(max_length=32, unique=True)
-    raw = models.BinaryField(help_text="deflated")
-    outcome = models.CharField(max_length=12, choices=Outcome)
-    reason = models.CharField(max_length=300, blank=True)
-    delivery = models.ForeignKey(Delivery, models.PROTECT, null=True, db_index=False, related_name="inbound")
-
-    class Meta:
-        indexes = [
-            models.Index(
-                fields=["received_at"],
-                name="inbound_open",
-                condition=models.Q(outcome__in=["unmatched", "unclassified"]),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"I-{self.pk} {self.outcome}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import importlib
 import os
-import runpy
 import shlex
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.addresses import read_database_url, read_email_url
+from config.addresses import read_database_url, read_email_url, read_sms_url
 from tests.config.programs import ROOT, environment
 
 EXAMPLE = dict(
@@ -27,7 +27,9 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any]:
             monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return runpy.run_path(str(ROOT / "config" / "settings.py"))
+    for name in [name for name in sys.modules if name.startswith("config.settings")]:
+        monkeypatch.delitem(sys.modules, name)
+    return vars(importlib.import_module("config.settings"))
 
 
 def complaints(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
@@ -141,3 +143,43 @@ def test_a_person_sees_sentences_and_no_traceback(tmp_path: Path) -> None:
         "BASE_URL is not set; it takes the public address of the site without a path, such as "
         "https://notices.example.com.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "twilio://AC1:se%2Fcret@api.twilio.com?from=+15005550006",
+            {
+                "gateway": "twilio",
+                "account": "AC1",
+                "token": "se/cret",
+                "sender": "+15005550006",
+                "base_url": "https://api.twilio.com",
+                "timeout": 30.0,
+            },
+        ),
+        (
+            "twilio://AC1:s@127.0.0.1:8081?from=Example&tls=no&timeout=5",
+            {
+                "gateway": "twilio",
+                "account": "AC1",
+                "token": "s",
+                "sender": "Example",
+                "base_url": "http://127.0.0.1:8081",
+                "timeout": 5.0,
+            },
+        ),
+    ],
+)
+def test_sms_urls(url, expected):
+    assert read_sms_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["twilio://api.twilio.com?from=1", "https://a:b@c?from=1", "twilio://a:b@c", "twilio://a:b@c?from=1&x=2"],
+)
+def test_sms_urls_that_are_none(url):
+    with pytest.raises(ValueError, match=r"twilio|option"):
+        read_sms_url(url)
