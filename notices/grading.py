@@ -8,13 +8,33 @@ stored verdict names the version that gave it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from notices.kinds import BY_A_PERSON, DEFEATING, GRADES, NOT_SENT, WEAK_LIMIT, Kind, Verdict
 
 VERSION = 2
+
+# What a carrier tells of a delivery that it took. A delivery without any of these has met silence, which is neither
+# "delivered" nor "not delivered"; a stream of deliveries without any of these may be cut.
+REPORTS = frozenset(
+    {
+        Kind.RELAYED,
+        Kind.DELIVERED,
+        Kind.DELAYED,
+        Kind.BOUNCED,
+        Kind.REFUSED,
+        Kind.SUPPRESSED,
+        Kind.EXPIRED,
+        Kind.AUTO_REPLIED,
+        Kind.COMPLAINED,
+        Kind.DISPLAYED,
+        Kind.SIGNED_FOR,
+        Kind.OPENED,
+        Kind.CLICKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +50,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One delivery: its id and channel."""
+    """One delivery: its id and channel, and from when on a bounce of it might not have reached us (None: never)."""
 
     id: int
     channel: str
+    blind_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +63,39 @@ class ServiceRule:
 
     Attributes:
         grade: evidence of this grade or more serves at once.
-        deemed_channels: this many independent channels, each having taken the notice, ...
-        deemed_days: ... serve it after so many days without a bounce. None: no deemed service.
+        deemed_channels: this many independent channels, or all of those named, each having taken the notice, ...
+        deemed_days: ... serve it after so many days without a bounce. None: no deemed service. Days in which
+            a bounce could not have reached us are no days without a bounce.
     """
 
     grade: int
-    deemed_channels: int | None = None
+    deemed_channels: int | tuple[str, ...] | None = None
     deemed_days: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ServiceRule:
-        """Read `{"grade": 2, "deemed": {"channels": 2, "days": 7}}`; `deemed` may be missing or null."""
+        """Read `{"grade": 2, "deemed": {"channels": 2, "days": 7}}`; `deemed` may be missing or null.
+
+        `channels` may also name them: `["post"]`.
+        """
         deemed = data.get("deemed") or {}
-        return cls(data["grade"], deemed.get("channels"), deemed.get("days"))
+        channels = deemed.get("channels")
+        named = tuple(channels) if isinstance(channels, list) else channels
+        return cls(data["grade"], named, deemed.get("days"))
 
     def __str__(self) -> str:
         text = f"evidence of grade {self.grade} or more"
         if self.deemed_channels:
-            text += f", or deemed after {self.deemed_days} days without a bounce on {self.deemed_channels} channels"
+            of = self.deemed_channels
+            on = f"{of} channels" if isinstance(of, int) else " and ".join(of)
+            text += f", or deemed after {self.deemed_days} days without a bounce on {on}"
         return text
+
+    def enough(self, channels: Collection[str]) -> bool:
+        """Whether these channels, each of which kept the notice for long enough, make deemed service."""
+        if isinstance(self.deemed_channels, int):
+            return len(channels) >= self.deemed_channels
+        return bool(self.deemed_channels) and set(channels) >= set(self.deemed_channels or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +131,11 @@ def judge(
         now: the moment of judging; only deemed service looks at it.
     """
     known = frozenset(facts)
-    bounced = {fact.delivery for fact in known if fact.kind in DEFEATING}
-    standing = [fact for fact in known if _strength(fact, bounced) > 0]
-    grade = max((_strength(fact, bounced) for fact in standing), default=0)
+    defeated = _defeated(known)
+    standing = [fact for fact in known if _strength(fact, defeated) > 0]
+    grade = max((_strength(fact, defeated) for fact in standing), default=0)
 
-    served_at = min((fact.at for fact in standing if _strength(fact, bounced) >= rule.grade), default=None)
+    served_at = min((fact.at for fact in standing if _strength(fact, defeated) >= rule.grade), default=None)
     deemed_at = _deemed_at(standing, attempts, rule)
     deemed = deemed_at is not None and deemed_at <= now and (served_at is None or deemed_at < served_at)
     if deemed:
@@ -111,34 +146,64 @@ def judge(
         served_at=served_at,
         deemed=deemed,
         deemed_due_at=deemed_at if served_at is None else None,
-        weakest_link=_weakest_link(grade, known, attempts),
+        weakest_link=_weakest_link(grade, known, attempts)
+        + ("" if served_at or deemed_at else _silence_that_says_nothing(standing, attempts, rule)),
     )
 
 
-def _strength(fact: Fact, bounced: set[int | None]) -> int:
-    """The grade of one fact in the company of the others: a bounce takes all of its delivery below a person's act."""
+def _defeated(known: Collection[Fact]) -> dict[int | None, int]:
+    """For each delivery that failed, up to which grade its facts count for nothing.
+
+    A bounce takes all back below a person's act; "withheld" or "given up" says that what the provider took never left
+    it, and leaves alone what others say they received.
+    """
+    never_left = {fact.delivery: 1 for fact in known if fact.kind in NOT_SENT}
+    return never_left | {fact.delivery: BY_A_PERSON - 1 for fact in known if fact.kind in DEFEATING}
+
+
+def _strength(fact: Fact, defeated: Mapping[int | None, int]) -> int:
+    """The grade of one fact in the company of the others."""
     if fact.test:
         return 0
     grade = GRADES.get(fact.kind, 0)
     if fact.weak:
         grade = min(grade, WEAK_LIMIT)
-    return 0 if grade < BY_A_PERSON and fact.delivery in bounced else grade
+    return 0 if grade <= defeated.get(fact.delivery, 0) else grade
 
 
 def _deemed_at(standing: list[Fact], attempts: Collection[Attempt], rule: ServiceRule) -> datetime | None:
-    """When enough independent channels had kept the notice for long enough; None where that cannot come."""
+    """When enough independent channels had kept the notice for long enough; None where that cannot come.
+
+    An attempt counts up to the moment from which on its bounce might not have reached us, and not beyond.
+    """
     if not rule.deemed_channels or not rule.deemed_days:
         return None
-    channel_of = {attempt.id: attempt.channel for attempt in attempts}
-    taken: dict[str, datetime] = {}
+    attempt_of = {attempt.id: attempt for attempt in attempts}
+    kept_until: dict[int, datetime] = {}
     for fact in standing:
-        channel = channel_of.get(fact.delivery) if fact.delivery is not None else None
-        if channel is not None and (channel not in taken or fact.at < taken[channel]):
-            taken[channel] = fact.at
-    if len(taken) < rule.deemed_channels:
-        return None
-    enough = sorted(taken.values())[rule.deemed_channels - 1]
-    return enough + timedelta(days=rule.deemed_days)
+        if fact.delivery in attempt_of:
+            end = fact.at + timedelta(days=rule.deemed_days)
+            kept_until[fact.delivery] = min(end, kept_until.get(fact.delivery, end))
+    for due in sorted(set(kept_until.values())):
+        silent = (attempt_of[pk] for pk, end in kept_until.items() if end <= due)
+        seen = {each.channel for each in silent if each.blind_from is None or due <= each.blind_from}
+        if rule.enough(seen):
+            return due
+    return None
+
+
+def _silence_that_says_nothing(standing: list[Fact], attempts: Collection[Attempt], rule: ServiceRule) -> str:
+    """The sentence on deemed service that would come, or would have come, had we been able to see a bounce."""
+    seeing = [replace(attempt, blind_from=None) for attempt in attempts]
+    if _deemed_at(standing, seeing, rule) is None:
+        return ""
+    since = min(attempt.blind_from for attempt in attempts if attempt.blind_from is not None)
+    return f" Silence serves nothing here: since {moment(since)} a bounce might not have reached us."
+
+
+def moment(at: datetime) -> str:
+    """A moment in words, for sentences that are about no account's own time: 3 May 2026 14:05 UTC."""
+    return f"{at.astimezone(UTC):%-d %B %Y %H:%M} UTC"
 
 
 def _verdict(grade: int, known: frozenset[Fact], attempts: Collection[Attempt]) -> str:
@@ -150,6 +215,12 @@ def _verdict(grade: int, known: frozenset[Fact], attempts: Collection[Attempt]) 
     if grade == 0 and _failed(firm) >= {attempt.id for attempt in attempts}:
         return Verdict.DISPROVEN  # also where there was no address at all
     return Verdict.NOT_PROVEN
+
+
+def _overdue_since(known: frozenset[Fact]) -> datetime | None:
+    """Since when a report is overdue that has not come after all."""
+    reported = {fact.delivery for fact in known if fact.kind in REPORTS}
+    return min((f.at for f in known if f.kind == Kind.OVERDUE and f.delivery not in reported), default=None)
 
 
 def _failed(known: frozenset[Fact]) -> set[int | None]:
@@ -167,6 +238,9 @@ _LINKS = {
 
 
 def _weakest_link(grade: int, known: frozenset[Fact], attempts: Collection[Attempt]) -> str:
+    if grade == 1 and (overdue := _overdue_since(known)):
+        since = f"Its report is overdue since {moment(overdue)}"
+        return f"{_LINKS[1]} {since}; no data is neither delivered nor not delivered."
     if grade:
         return _LINKS[grade]
     kinds = {fact.kind for fact in known}

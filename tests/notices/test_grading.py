@@ -119,8 +119,12 @@ def test_order_and_repetition_of_facts_change_nothing(known, random, days):
     assert first == second
 
 
-@given(st.lists(facts, max_size=12), facts.filter(lambda f: f.kind != "bounced"), st.integers(0, 40))
-def test_no_fact_but_a_bounce_ever_weakens_the_standing(known, more, days):
+@given(
+    st.lists(facts, max_size=12),
+    facts.filter(lambda f: f.kind not in {"bounced", "refused", "suppressed", "expired"}),
+    st.integers(0, 40),
+)
+def test_no_fact_but_a_failure_ever_weakens_the_standing(known, more, days):
     before, after = (judge(f, [MAIL, INAPP], RULE, now=at(days)) for f in (known, [*known, more]))
     assert after.grade >= before.grade
     assert before.served_at is None or after.served_at <= before.served_at
@@ -139,3 +143,12 @@ def test_a_source_that_can_be_imitated_counts_for_little():
     bounce = judge([Fact(Kind.BOUNCED, T0, 1, weak=True)], [MAIL], RULE, now=at(1))
 
     assert (loud.grade, bounce.verdict) == (2, "not_proven")
+
+
+@pytest.mark.parametrize("kind", ["suppressed", "expired", "refused"])
+def test_what_the_provider_took_and_then_did_not_send_is_not_sent(kind):
+    withheld = [Fact(Kind.SUBMITTED, T0, 1), Fact(kind, at(0.1), 1)]
+
+    assert judge(withheld, [MAIL], ServiceRule(1), now=at(1)).verdict == "disproven"
+    # What the recipient's own server said outweighs it.
+    assert judge([*withheld, Fact(Kind.RELAYED, at(0.2), 1)], [MAIL], RULE, now=at(1)).served_at == at(0.2)
