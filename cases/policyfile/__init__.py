@@ -11,17 +11,20 @@ from cases.policyfile.grammar import PLACEHOLDERS, placeholders
 from cases.policyfile.mistakes import Mistake, PolicyFileError
 from cases.policyfile.reader import parse_policies, read_policies
 from cases.policyfile.specs import (
+    Link,
     PolicyFile,
     PolicySpec,
     PolicyVersionSpec,
     RungSpec,
     TemplateSpec,
     TemplateText,
+    Waiting,
 )
 
 __all__ = [
     "CHANNELS",
     "PLACEHOLDERS",
+    "Link",
     "Mistake",
     "PolicyFile",
     "PolicyFileError",
@@ -30,6 +33,7 @@ __all__ = [
     "RungSpec",
     "TemplateSpec",
     "TemplateText",
+    "Waiting",
     "parse_policies",
     "placeholders",
     "read_policies",

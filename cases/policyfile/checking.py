@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cases.deadlines import MAX_WINDOW_DAYS
-from cases.policyfile import grammar
+from cases.policyfile import grammar, serving
 from cases.policyfile.nodes import Node, listed
 from cases.policyfile.specs import (
     PolicyFile,
@@ -16,7 +16,7 @@ from cases.policyfile.specs import (
     TemplateText,
 )
 
-CHANNELS = frozenset({"email", "inapp"})
+CHANNELS = frozenset({"email", "inapp", "post", "sms"})
 KINDS = ("warning", "escalation", "suspension")
 MAX_SUBJECT = 300  # characters, before placeholders are filled
 MAX_TITLE = 200
@@ -151,7 +151,7 @@ class Checker:
         """The kind, if it is known, and the rung, if it has all that it needs."""
         parts = node.table(
             required=("kind", "template", "service", "channels"),
-            optional=("window_days", "approvals", "on_deadline"),
+            optional=("window_days", "approvals", "on_deadline", "address_min_age_days"),
         )
         kind = parts["kind"].choice(KINDS)
         template = parts["template"].slug()
@@ -164,10 +164,11 @@ class Checker:
             window_days = parts["window_days"].integer(1, MAX_WINDOW_DAYS, "a whole number of days")
         elif kind in ("warning", "escalation"):
             parts["window_days"].wrong("is missing")
-        channels = self.chains(parts["channels"])
-        grade, of, days = self.service(parts["service"], len(channels))
+        channels = serving.chains(parts["channels"], self.channels)
+        grade, of, days = serving.service(parts["service"], channels)
         approvals = parts["approvals"].integer(0, 1, "a number of persons besides the decider,")
         on_deadline = parts["on_deadline"].choice(("propose", "proceed"))
+        min_age = parts["address_min_age_days"].integer(1, 365, "a whole number of days")
         if kind == "suspension" and on_deadline == "proceed":
             parts["on_deadline"].wrong(
                 "must be left out: a suspension has no deadline, nothing comes after it"
@@ -185,6 +186,7 @@ class Checker:
             channels=channels,
             approvals=approvals or 0,
             on_deadline=on_deadline or "propose",
+            address_min_age_days=min_age,
         )
 
     def check_template(self, node: Node, slug: str, kind: str | None, default: str | None) -> None:
@@ -197,34 +199,3 @@ class Checker:
             node.wrong(f'names the template "{slug}", which is for "{its_kind}", not for "{kind}"')
         if default and default not in languages:
             node.wrong(f'names the template "{slug}", which has no text in the default language "{default}"')
-
-    def chains(self, node: Node) -> tuple[tuple[str, ...], ...]:
-        found: list[tuple[str, ...]] = []
-        seen: set[str] = set()
-        for entry in node.array("chains of channels"):
-            chain: list[str] = []
-            for link in entry.array("channels"):
-                channel = link.choice(self.channels)
-                if channel in seen:
-                    # One address never has two live deliveries of one notice.
-                    link.wrong(f'is the channel "{channel}" a second time in this rung')
-                elif channel:
-                    seen.add(channel)
-                    chain.append(channel)
-            found.append(tuple(chain))
-        return tuple(found)
-
-    def service(self, node: Node, chains: int) -> tuple[int | None, int | None, int | None]:
-        """The grade, and channels and days of deemed service."""
-        parts = node.table(required=("grade",), optional=("deemed",))
-        grade = parts["grade"].integer(1, 6, "a grade")
-        if not parts["deemed"].present:
-            return grade, None, None
-        deemed = parts["deemed"].table(required=("channels", "days"))
-        of = deemed["channels"].integer(2, 9, "a whole number of channels")
-        days = deemed["days"].integer(1, MAX_WINDOW_DAYS, "a whole number of days")
-        if of and chains and of > chains:
-            deemed["channels"].wrong(
-                f"can never be met: {of} channels at once need {of} chains, and there are {chains}"
-            )
-        return grade, of, days

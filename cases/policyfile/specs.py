@@ -36,6 +36,17 @@ class PolicyVersionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A link of a chain that is tried also after silence: so many hours after the one before it left, 1 to 8,760."""
+
+    channel: str
+    wait_hours: int
+
+
+Link = str | Waiting
+
+
+@dataclass(frozen=True, slots=True)
 class RungSpec:
     """One rung of a ladder.
 
@@ -45,10 +56,13 @@ class RungSpec:
         template: slug of a template of the same file and the same kind.
         window_days: response window from service, 1 to 365; None for a suspension.
         grade: evidence of this grade or more serves at once.
-        deemed_channels, deemed_days: deemed service, both set or both None.
-        channels: chains that run at once; inside one, the next is tried when the one before fails for good.
+        deemed_channels: deemed service by so many channels, or by all of those that are named; None: no such thing.
+        deemed_days: days without a return until then; None where there is no deemed service.
+        channels: chains that run at once; inside one, the next is tried when the one before fails for good, and
+            where it waits also after silence.
         approvals: persons besides the decider who must agree, 0 or 1.
         on_deadline: "propose" the next step or "proceed" with it.
+        address_min_age_days: an address younger than this does not get a notice alone, 1 to 365; None: it may.
     """
 
     position: int
@@ -56,19 +70,32 @@ class RungSpec:
     template: str
     window_days: int | None
     grade: int
-    deemed_channels: int | None
+    deemed_channels: int | tuple[str, ...] | None
     deemed_days: int | None
-    channels: tuple[tuple[str, ...], ...]
+    channels: tuple[tuple[Link, ...], ...]
     approvals: int
     on_deadline: str
+    address_min_age_days: int | None = None
 
     @property
     def service_rule(self) -> dict[str, Any]:
         """The rule as JSON: `{"grade": 2}`, or `{"grade": 2, "deemed": {"channels": 2, "days": 7}}`."""
         rule: dict[str, Any] = {"grade": self.grade}
         if self.deemed_channels is not None:
-            rule["deemed"] = {"channels": self.deemed_channels, "days": self.deemed_days}
+            of = self.deemed_channels
+            rule["deemed"] = {"channels": of if isinstance(of, int) else list(of), "days": self.deemed_days}
         return rule
+
+    @property
+    def plan(self) -> list[list[str | dict[str, Any]]]:
+        """The chains as JSON: `[["email", {"channel": "sms", "wait_hours": 72}], ["inapp"]]`."""
+        return [
+            [
+                link if isinstance(link, str) else {"channel": link.channel, "wait_hours": link.wait_hours}
+                for link in chain
+            ]
+            for chain in self.channels
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,40 @@ def inapp_channel(options: Mapping[str, Any]) -> Channel:
     return InAppChannel()
 
 
-_MAKERS: dict[str, Callable[[Mapping[str, Any]], Channel]] = {"email": email_channel, "inapp": inapp_channel}
+def sms_channel(options: Mapping[str, Any]) -> Channel:
+    """The gateway that `options` describe: {"gateway": "twilio", and TwilioGateway's arguments}.
+
+    Raises ImproperlyConfigured.
+    """
+    from notices.channels.sms.channel import SmsChannel
+    from notices.channels.sms.twilio import TwilioGateway
+
+    arguments = dict(options)
+    gateway = arguments.pop("gateway", None)
+    if gateway != "twilio":
+        raise ImproperlyConfigured(f"The SMS channel's gateway is {gateway!r}; it takes twilio.")
+    try:
+        return SmsChannel(TwilioGateway(**arguments))
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"The SMS channel's options are wrong: {error}") from error
+
+
+def post_channel(options: Mapping[str, Any]) -> Channel:
+    """The print queue; {"sender": [address lines]}. Raises ImproperlyConfigured."""
+    from notices.channels.post.channel import PostChannel
+
+    try:
+        return PostChannel(**options)
+    except TypeError as error:
+        raise ImproperlyConfigured(f"The post channel's options are wrong: {error}") from error
+
+
+_MAKERS: dict[str, Callable[[Mapping[str, Any]], Channel]] = {
+    "email": email_channel,
+    "inapp": inapp_channel,
+    "sms": sms_channel,
+    "post": post_channel,
+}
 
 # By name: the process that made the channel, the options it was made with, the channel.
 _made: dict[str, tuple[int, dict[str, Any], Channel]] = {}

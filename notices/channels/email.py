@@ -227,7 +227,7 @@ class AnymailChannel:
             judgement.kind,
             clip(reply),
             code,
-            esp.lower(),
+            esp.lower().replace(" ", "_"),
             identity,
             detail,
             at=utc_now(),

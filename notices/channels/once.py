@@ -21,6 +21,8 @@ class Progress:
 def watch(session: Session) -> Progress:
     """Make `session` send every request at most once, and note when it begins."""
     progress = Progress()
+    # A redirect with 307 or 308 has the whole request made again, by a server that may have acted on the first.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # the answer itself comes back
     adapter = _OnceAdapter(progress)
     session.adapters.clear()  # whatever retries were configured there
     session.mount("https://", adapter)

@@ -324,7 +324,7 @@ def test_ses_makes_one_attempt_only(ses: Callable[..., Outcome], settings: Setti
         "AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1", "config": {"retries": {"mode": "x"}}}
     }
     outcome = ses()
-    assert (outcome.kind, outcome.provider, outcome.provider_id) == ("submitted", "amazon ses", "ses-1")
+    assert (outcome.kind, outcome.provider, outcome.provider_id) == ("submitted", "amazon_ses", "ses-1")
     assert StandInForSes.client_params == {
         "region_name": "eu-west-1",
         "config": {
