@@ -39,6 +39,7 @@ check: .venv/installed
 bench: .venv/installed
 	@$(run) -m bench.send
 	@$(run) -m bench.intake
+	@$(run) -m bench.ledger
 
 lock: .venv/installed
 	.venv/bin/uv pip compile pyproject.toml --universal --generate-hashes --all-extras --no-header \

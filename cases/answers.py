@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from cases.deadlines import has_passed, response_deadline
 from cases.models import Account, Case, ContactPoint, State, Step
 from cases.models.policy import RungKind
+from cases.provenance import Provenance, provenances
 from cases.reading import canonical_email
 from notices import tokens
 from notices.grading import Standing
@@ -43,7 +46,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer for one notice of one case."""
+    """The answer for one notice of one case. `provenance` is that of each attempt's address, by the attempt's id."""
 
     case: Case
     step: Step
@@ -51,6 +54,7 @@ class Answer:
     headline: str
     follows: str
     deadline_at: datetime | None
+    provenance: Mapping[int, Provenance]
 
 
 def find(who: str) -> Found:
@@ -96,11 +100,17 @@ def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> 
         if found.case_id in (None, step.case_id) and found.notice_id in (None, step.notice_id)
     ]
     told = histories([step.notice for step in asked], now=now, known_at=known_at)
-    return [_answer(step, told[step.notice_id], account, steps, moment) for step in asked]
+    whence = provenances([a for history in told.values() for a in history.attempts], known_at=moment)
+    return [_answer(step, told[step.notice_id], account, steps, whence, moment) for step in asked]
 
 
 def _answer(
-    step: Step, history: NoticeHistory, account: Account, steps: Sequence[Step], now: datetime
+    step: Step,
+    history: NoticeHistory,
+    account: Account,
+    steps: Sequence[Step],
+    whence: Mapping[int, Provenance],
+    now: datetime,
 ) -> Answer:
     served_at, window = history.standing.served_at, step.rung.window_days
     deadline_at = response_deadline(served_at, window, account.timezone) if served_at and window else None
@@ -112,6 +122,7 @@ def _answer(
         headline=headline(history, account.timezone),
         follows=_follows(step, history.standing, deadline_at, later, account.timezone, now),
         deadline_at=deadline_at,
+        provenance={a.id: whence[a.id] for a in history.attempts if a.id in whence},
     )
 
 
@@ -155,23 +166,26 @@ def _follows(
         if suspended:
             return f"The {kind} was never served: a suspension that rests on it alone must be lifted."
         wait = (
-            f" It will count as served on {local(standing.deemed_due_at, zone)} unless it comes back."
+            f" It will be deemed served on {local(standing.deemed_due_at, zone)} unless it comes back."
             if standing.deemed_due_at
             else ""
         )
         return f"The clock has not started: the {kind} is not served.{wait} No further step may rest on it."
+    how = f" The {kind} is deemed served: nobody confirmed that it arrived." if standing.deemed else ""
     if deadline_at is None:
-        return f"The {kind} is served; it sets no time to answer."
+        return f"The {kind} is {'deemed ' if standing.deemed else ''}served; it sets no time to answer."
     if later:
         return (
             f"The time to answer passed on {local(deadline_at, zone)}; "
-            f"the {later[0].rung.kind} that followed stands on it."
+            f"the {later[0].rung.kind} that followed stands on it.{how}"
         )
     if has_passed(deadline_at, now=now):
-        return f"The time to answer passed on {local(deadline_at, zone)}: the next step may be taken."
-    return f"The account has until {local(deadline_at, zone)} to answer; no further step may be taken before."
+        return f"The time to answer passed on {local(deadline_at, zone)}: the next step may be taken.{how}"
+    return f"The account has until {local(deadline_at, zone)} to answer; no further step may be taken before.{how}"
 
 
 def notices_of(account: Account) -> list[Notice]:
-    """Every notice ever issued to the account, newest first."""
-    return list(Notice.objects.filter(recipient=account.external_id).order_by("-issued_at", "-pk"))
+    """Every notice ever issued to the account, newest first; also those whose recipient was erased."""
+    by_name = Notice.objects.filter(recipient=account.external_id).values("pk")
+    by_step = Step.objects.filter(case__account=account).values("notice")
+    return list(Notice.objects.filter(Q(pk__in=by_name) | Q(pk__in=by_step)).order_by("-issued_at", "-pk"))

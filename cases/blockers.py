@@ -16,6 +16,7 @@ from cases.refusals import (
     NotTheNextStep,
     Overturned,
     Refused,
+    ReportsMissing,
     WrongState,
 )
 
@@ -38,6 +39,8 @@ class LastStep:
     overturned: bool
     contested: str  # "an appeal", "a dispute", or ""
     weakest_link: str
+    deemed: bool = False
+    held: str = ""  # why the clock may have run on missing data, as a sentence, or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,13 @@ def why_clock_holds(last: LastStep, verb: str, *, now: datetime) -> Refused | No
         return NotServed(f"{what} was never served: {link}. Send it by another channel first.")
     if not has_passed(last.deadline_at, now=now):
         return ClockRuns(
-            f"{what} was served on {last.served_at:%-d %B %Y}; the account has until "
-            f"{last.deadline_at:%-d %B %Y %H:%M} UTC to answer. It can be {verb} after that."
+            f"{what} {'is deemed' if last.deemed else 'was'} served on {last.served_at:%-d %B %Y}; "
+            f"the account has until {last.deadline_at:%-d %B %Y %H:%M} UTC to answer. It can be {verb} after that."
+        )
+    if last.held:
+        return ReportsMissing(
+            f"{last.held} {what} may not have arrived, so that nothing can follow it yet. The account can be {verb} "
+            "once the reports are in, or once somebody has closed the gap with a reason."
         )
     return None
 

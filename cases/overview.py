@@ -1,6 +1,6 @@
 """What there is and what waits for a person, in numbers.
 
-Five statements, whatever there is to count; counting a million cases with their notices takes them about a second.
+Seven statements, whatever there is to count; counting a million cases with their notices takes them about a second.
 So each process counts at most once in `KEPT` seconds, and the page says when.
 """
 
@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.db import models
 from django.db.models import Count
 
-from cases.models import Case, Proposal, State
+from cases.models import Case, Proposal, State, Step
 from notices.kinds import Verdict
-from notices.models import Delivery, DeliveryState, InboundMessage, Notice
+from notices.models import Delivery, DeliveryState, InboundMessage, Notice, StreamGap
 
 KEPT = 30  # seconds
 _KEY = "cases.overview"
@@ -40,6 +40,8 @@ class Overview:
     unknown_deliveries: int
     open_proposals: int
     unclassified_mail: int
+    open_gaps: int
+    held_clocks: int
 
     @property
     def case_count(self) -> int:
@@ -72,6 +74,10 @@ def count(*, now: datetime) -> Overview:
         unknown_deliveries=deliveries.get(DeliveryState.UNKNOWN, 0),
         open_proposals=Proposal.objects.filter(outcome=Proposal.Outcome.OPEN).count(),
         unclassified_mail=InboundMessage.objects.filter(outcome=InboundMessage.Outcome.UNCLASSIFIED).count(),
+        open_gaps=StreamGap.objects.filter(ended_at__isnull=True).count(),
+        held_clocks=Step.objects.filter(
+            deadline_at__lte=now, deadline_handled=False, held_at__isnull=False
+        ).count(),
     )
 
 

@@ -27,6 +27,10 @@ class ClockRuns(Refused):
     code = "clock_runs"
 
 
+class ReportsMissing(Refused):
+    code = "reports_missing"
+
+
 class Contested(Refused):
     code = "contested"
 
@@ -55,7 +59,8 @@ class HeldByDatabase(Refused):
 
 _SENTENCES = {
     "suspension_needs_served_warning": (
-        "This case has no warning that was served, whose time has passed and that nobody contests. "
+        "This case has no warning that was served, whose time has passed, that nobody contests and of which no "
+        "reports are missing. "
         "See its clock, or ask for an exemption."
     ),
     "one_open_case_per_policy": "The account has another open case on this policy. Work on that one.",

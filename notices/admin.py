@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import zlib
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from notices import tokens
+from notices.channels.post import admin as post_admin  # noqa: F401  (importing registers it)
+from notices.events import admin as events_admin  # noqa: F401  (importing registers it)
 from notices.frozen_text import frozen_text, without_links
 from notices.grading import ServiceRule
-from notices.models import Delivery, Evidence, InboundMessage, Notice, Template, TemplateVersion
+from notices.inbound import admin as inbound_admin  # noqa: F401  (importing registers it)
+from notices.ledger import payloads
+from notices.models import Delivery, Evidence, Notice, Template, TemplateVersion
 from notices.readonly import (
     ReadOnlyAdmin,
     ReadOnlyInline,
@@ -23,8 +26,7 @@ from notices.readonly import (
     numbered,
     yes_no,
 )
-
-_SHOWN_OF_MAIL = 20_000  # characters; enough for any report
+from notices.silence import admin as silence_admin  # noqa: F401  (importing registers it)
 
 
 class DeliveryInline(ReadOnlyInline):
@@ -162,9 +164,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def reply_shown(self, delivery: Delivery) -> str:
         return as_text(delivery.reply)
 
-    @admin.display(description="header lines of this recipient")
+    @admin.display(description="header lines, or text, of this recipient")
     def head_shown(self, delivery: Delivery) -> str:
-        return as_text(bytes(delivery.head).decode(errors="replace"))
+        return as_text(without_links(bytes(delivery.head).decode(errors="replace")))
 
 
 @admin.register(Evidence)
@@ -205,38 +207,11 @@ class EvidenceAdmin(ReadOnlyAdmin):
 
     @admin.display(description="what the source said")
     def payload_shown(self, fact: Evidence) -> str:
-        return as_json(json.loads(bytes(fact.payload.body)))
+        return as_json(json.loads(payloads.unpack(bytes(fact.payload.body)) or b"{}"))
 
     @admin.display(description="commitment to it")
     def committed(self, fact: Evidence) -> str:
         return bytes(fact.commitment).hex()
-
-
-@admin.register(InboundMessage)
-class InboundMessageAdmin(ReadOnlyAdmin):
-    number = numbered("I")
-    list_display = ("number", "received_at", "outcome", "reason", "delivery")
-    list_select_related = ("delivery",)
-    list_filter = ("outcome",)
-    fields = ("received_at", "outcome", "reason", "delivery", "fingerprint", "message")
-    search_help_text = "Message (I-12)."
-
-    def get_queryset(self, request: HttpRequest) -> Rows:
-        return super().get_queryset(request).defer("raw", "delivery__head")
-
-    def look_up(self, rows: Rows, term: str) -> Rows:
-        return rows.filter(pk=number("I", term))
-
-    @admin.display(description="SHA-256")
-    def fingerprint(self, message: InboundMessage) -> str:
-        return bytes(message.sha256).hex()
-
-    @admin.display(description="message as it came")
-    def message(self, message: InboundMessage) -> str:
-        text = zlib.decompress(bytes(message.raw)).decode(errors="replace")
-        text = without_links(text)
-        cut = f"\n[… {len(text) - _SHOWN_OF_MAIL} more characters]" if len(text) > _SHOWN_OF_MAIL else ""
-        return as_text(text[:_SHOWN_OF_MAIL] + cut)
 
 
 class VersionInline(ReadOnlyInline):

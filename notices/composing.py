@@ -15,7 +15,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes
 from email.header import Header
+from email.policy import SMTPUTF8
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 
@@ -106,7 +108,7 @@ class Composition:
         # What the notices have in common: this notice with nothing filled in.
         self._sample = self._bytes(dict.fromkeys(self._subject.names | text.names | page.names, ""), "")
         self._compressor = zstandard.ZstdCompressor(
-            level=3, dict_data=_dictionary(self._sample), write_dict_id=False, write_content_size=True
+            level=12, dict_data=_dictionary(self._sample), write_dict_id=False, write_content_size=True
         )
 
     def dictionary_id(self) -> int:
@@ -170,6 +172,12 @@ def composition(version_id: int, constants: Mapping[str, str]) -> Composition:
 def _decompressor(dictionary_id: int) -> zstandard.ZstdDecompressor:
     data = bytes(ContentDictionary.objects.values_list("data", flat=True).get(pk=dictionary_id))
     return zstandard.ZstdDecompressor(dict_data=_dictionary(data))
+
+
+def subject(content: bytes) -> str:
+    """The subject of frozen bytes, decoded."""
+    head = content.partition(b"\r\n\r\n")[0]
+    return str(message_from_bytes(head, policy=SMTPUTF8)["Subject"] or "")
 
 
 def unpack(packed: bytes, dictionary_id: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 
 from notices.grading import ServiceRule, Standing
 from notices.kinds import GRADES, Kind
+from notices.ledger import payloads
 from notices.models import Delivery, DeliveryState, Evidence, Notice
 from notices.queries import standings
 
@@ -33,10 +34,17 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class AttemptHistory:
-    """One delivery with its facts, oldest first. `repeats` is the delivery that it repeats, if any."""
+    """One delivery with its facts, oldest first. `repeats` is the delivery that it repeats, if any.
 
+    `contact_ref` is the caller's id of the contact point, `called_at` the last call, if there was one by then.
+    """
+
+    id: int
+    notice_id: int
     number: str
     channel: str
+    contact_ref: int | None
+    called_at: datetime | None
     address: str
     state: str
     queued_at: datetime
@@ -59,6 +67,11 @@ class NoticeHistory:
     def facts(self) -> list[Happening]:
         """Every fact, oldest first."""
         return sorted([f for a in self.attempts for f in a.facts] + list(self.by_holder), key=lambda f: f.at)
+
+    @property
+    def erased_at(self) -> datetime | None:
+        """When its text, addresses and payloads were first erased, or None."""
+        return next((fact.at for fact in self.facts if fact.kind == Kind.ERASED), None)
 
 
 def histories(
@@ -87,8 +100,12 @@ def histories(
         of_delivery = tuple(facts.get((delivery.notice_id, delivery.pk), ()))
         attempts[delivery.notice_id].append(
             AttemptHistory(
+                id=delivery.pk,
+                notice_id=delivery.notice_id,
                 number=str(delivery),
                 channel=delivery.channel,
+                contact_ref=delivery.contact_ref,
+                called_at=delivery.called_at if delivery.called_at and delivery.called_at <= moment else None,
                 address=delivery.address,
                 state=delivery.state if known_at is None else _state_from(of_delivery),
                 queued_at=delivery.created_at,
@@ -123,7 +140,7 @@ def _state_from(facts: Sequence[Happening]) -> str:
 
 
 def _happening(fact: Evidence) -> Happening:
-    payload = json.loads(bytes(fact.payload.body))
+    payload = json.loads(payloads.unpack(bytes(fact.payload.body)) or b"{}")
     return Happening(
         at=fact.occurred_at,
         recorded_at=fact.recorded_at,

@@ -15,6 +15,7 @@ from notices.composing import Composition
 from notices.kinds import Verdict
 from notices.language import choose
 from notices.models import Notice, TemplateVersion
+from notices.plans import next_wait
 from notices.queueing import Contact, Planned, queue
 
 
@@ -34,7 +35,8 @@ class Order:
             language; kept apart so that they are worked into the template once.
         policy_version: slug@number of the policy in force.
         service_rule: as `grading.ServiceRule.from_json` reads it.
-        chains: addresses to try. Chains start at once; inside a chain the next is tried when one fails for good.
+        chains: addresses to try. Chains start at once; inside a chain the next is tried when one fails for good, or
+            where it waits, when that passed without service.
     """
 
     recipient: str
@@ -79,7 +81,7 @@ def issue(orders: Sequence[Order], *, actor: str, at: datetime) -> list[int]:
             "issued_on": issued_on,
         }
         frozen = composition.freeze({**order.values, **given}, at=at)
-        rest = [[[c.channel, c.address, c.ref] for c in chain[1:]] for chain in order.chains]
+        rest = _still_to_try(order.chains)
         rows.append(
             (
                 notice_id,
@@ -103,10 +105,26 @@ def issue(orders: Sequence[Order], *, actor: str, at: datetime) -> list[int]:
                 0,
             )
         )
-        planned += [Planned(notice_id, order.name, chain[0], chain=i) for i, chain in enumerate(order.chains)]
+        planned += [
+            Planned(notice_id, order.name, chain[0], chain=i, next_hours=next_wait(rest[i]))
+            for i, chain in enumerate(order.chains)
+        ]
     copy_rows(Notice, _COLUMNS, _TYPES, rows)
     queue(planned, due_at=at)
     return notice_ids
+
+
+def _still_to_try(chains: Sequence[Sequence[Contact]]) -> list[list[list[Any]]]:
+    """The chains without their first addresses, as a notice's plan keeps them; no address a second time."""
+    seen = {(chain[0].channel, chain[0].address) for chain in chains}
+    plan: list[list[list[Any]]] = []
+    for chain in chains:
+        plan.append([])
+        for contact in chain[1:]:
+            if (contact.channel, contact.address) not in seen:
+                seen.add((contact.channel, contact.address))
+                plan[-1].append(contact.as_json())
+    return plan
 
 
 _COLUMNS = (

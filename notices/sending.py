@@ -17,12 +17,16 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from notices import composing, recording, tokens
-from notices.channels import get_channel
+from notices.channels import Channel, UnknownChannelError, get_channel
 from notices.channels.base import Message, Outcome
+from notices.channels.forms import Form, form_of, leaving
+from notices.channels.unconfigured import UnconfiguredChannel
 from notices.kinds import NOT_SENT, Kind
 from notices.ledger import NewFact
 from notices.models import DeliveryState
 from notices.rerouting import fall_back
+from notices.silence.expecting import expects_report
+from notices.suppression import withheld
 
 # Claimed, sent and recorded together. What a crash leaves in doubt is at most this many deliveries.
 BATCH = 100
@@ -90,14 +94,14 @@ def claim(delivery_ids: Sequence[int]) -> list[Claimed]:
 
 
 def _message(pk: int, channel: str, address: str, head: bytes, content: bytes, dictionary_id: int) -> Message:
-    mail = channel == "email"
+    mail = form_of(channel) is Form.MAIL
     return Message(
         delivery_id=pk,
         address=address,
         return_path=tokens.verp(pk) if mail else "",
         envid=tokens.envid(pk),
-        message_id=head.rpartition(b"Message-ID: ")[2].strip().decode(),
-        raw=head + composing.unpack(content, dictionary_id),
+        message_id=head.rpartition(b"Message-ID: ")[2].strip().decode() if mail else "",
+        raw=leaving(channel, head, composing.unpack(content, dictionary_id)),
     )
 
 
@@ -105,9 +109,18 @@ def _send(channel: str, claimed: list[Claimed]) -> None:
     """Call one channel for a batch and record each outcome, also of those before a failure of ours."""
     outcomes: list[Outcome] = []
     try:
-        outcomes.extend(get_channel(channel).send([c.message for c in claimed]))
+        outcomes.extend(withheld(claimed))
+        held = {outcome.delivery_id for outcome in outcomes}
+        outcomes.extend(_channel(channel).send([c.message for c in claimed if c.id not in held]))
     finally:
         settle(claimed, outcomes)
+
+
+def _channel(name: str) -> Channel:
+    try:
+        return get_channel(name)
+    except UnknownChannelError:
+        return UnconfiguredChannel(name)
 
 
 def settle(claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
@@ -126,9 +139,11 @@ def settle(claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
                 """
                 UPDATE notices_delivery d
                 SET state = t.state, due_at = coalesce(t.due_at, d.due_at), settled_at = t.at,
-                    provider = t.provider, provider_id = t.provider_id, reply = t.reply
+                    provider = t.provider, provider_id = t.provider_id, reply = t.reply,
+                    expects_report = t.expects_report
                 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-                            %s::text[]) AS t(id, state, due_at, at, provider, provider_id, reply)
+                            %s::text[], %s::bool[])
+                     AS t(id, state, due_at, at, provider, provider_id, reply, expects_report)
                 WHERE d.id = t.id AND d.state IN ('calling', 'unknown')
                 """,
                 [
@@ -139,6 +154,7 @@ def settle(claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
                     [s.outcome.provider[:100] for s in settled],
                     [s.outcome.provider_id[:250] for s in settled],
                     [s.outcome.reply for s in settled],
+                    [expects_report(s.outcome) for s in settled],
                 ],
             )
         facts = [fact for s in settled for fact in _facts(by_id[s.outcome.delivery_id], s)]

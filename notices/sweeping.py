@@ -12,7 +12,7 @@ from notices.kinds import Kind
 from notices.ledger import NewFact
 from notices.models import Delivery, DeliveryState, Notice
 from notices.queueing import hint_on_commit
-from notices.rerouting import repeat
+from notices.rerouting import move_on, repeat
 
 # One sweep hints at no more than this, oldest first: enough to drain, too little to drown the queue.
 HINTS = 5_000
@@ -81,11 +81,25 @@ def repeat_unknown(*, now: datetime) -> int:
     limit = now - timedelta(seconds=float(seconds))
     doubtful = Delivery.objects.filter(
         state=DeliveryState.UNKNOWN, settled_at__lt=limit, retries__isnull=True, retry_of__isnull=True
-    )
+    ).filter(notice__served_at__isnull=True, notice__stood_down_at__isnull=True)
     ids = list(doubtful.order_by("pk").values_list("pk", flat=True)[:STUCK])
     for pk in ids:
         repeat(pk, reason=f"policy {settings.NOTICE_RESEND_UNKNOWN}: outcome unknown", now=now)
     return len(ids)
+
+
+def break_silence(*, now: datetime) -> int:
+    """Try the next address of notices that were not served in the time that their plan gave. Returns how many."""
+    queued = 0
+    while True:
+        with transaction.atomic():
+            due = Delivery.objects.filter(next_at__lte=now).order_by("next_at", "pk")
+            ids = set(due.values_list("notice_id", flat=True)[:STUCK])
+            if not ids:
+                return queued
+            recording.lock(ids)
+            # Every look either tries an address or moves the next look into the future: this ends.
+            queued += len(move_on(ids, now=now))
 
 
 def deem_served(*, now: datetime) -> int:

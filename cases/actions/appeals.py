@@ -6,12 +6,14 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from cases.actions.closing import stand_down_notices
 from cases.actors import Actor
 from cases.models import Appeal, State, Step, User
 from cases.models.case import Resolution
 from cases.models.policy import RungKind
 from cases.refusals import ReasonNeeded, WrongState, from_database
 from cases.workflow import lock, move
+from notices.rerouting import stand_down
 
 
 def file_appeal(step_id: int, *, statement: str, at: datetime) -> Appeal:
@@ -42,6 +44,8 @@ def overturn(appeal_id: int, *, actor: Actor, reviewer: User, reason: str, at: d
     """
     with transaction.atomic():
         step = _decide(appeal_id, Appeal.Outcome.OVERTURNED, reviewer=reviewer, reason=reason, at=at)
+        # Notices before steps: whoever takes both locks takes them in this order.
+        stand_down([step.notice_id], now=at)
         Step.objects.filter(pk=step.pk).update(overturned_at=at)
         case = lock([step.case_id])[step.case_id]
         if case.state != State.CLOSED and _rests_on(step):
@@ -53,6 +57,7 @@ def overturn(appeal_id: int, *, actor: Actor, reviewer: User, reason: str, at: d
                 at=at,
                 resolution=Resolution.OVERTURNED,
             )
+            stand_down_notices(case.pk, at=at)
 
 
 def _decide(appeal_id: int, outcome: Appeal.Outcome, *, reviewer: User, reason: str, at: datetime) -> Step:

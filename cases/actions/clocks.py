@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 
+from cases.actions.holding import held_back
 from cases.actions.steps import take
 from cases.actors import Actor
 from cases.deadlines import response_deadline
 from cases.models import Case, Proposal, Rung, RungKind, State, Step
 from notices.signals import Change
+from notices.silence.gaps import open_gaps
 
 BATCH = 200
+# A held clock is looked at again after this time, or at once where no gap is open any more.
+HELD_FOR = timedelta(minutes=5)
 
 
 def follow_service(changes: Sequence[Change]) -> int:
@@ -56,23 +61,34 @@ def _deadline(served_at: datetime | None, window_days: int | None, zone: str) ->
 def act_on_deadlines(*, actor: Actor, now: datetime) -> dict[str, int]:
     """For steps whose deadline has passed: propose the next rung, or take it where the rung says so. Safe to run twice.
 
+    A step that may have been served only because a bounce did not reach us stays due until that is known.
+
     Returns:
-        How many steps were proposed, taken, and left (with the reason as a proposal for a person).
+        How many steps were proposed, taken, left (with the reason as a proposal for a person), and held.
     """
-    counts = {"proposed": 0, "taken": 0, "left": 0}
+    counts = {"proposed": 0, "taken": 0, "left": 0, "held": 0}
+    again_before = now - HELD_FOR if open_gaps() else now
     while True:
         with transaction.atomic():
-            due = _lock_due(now)
+            due = _lock_due(now, again_before)
             if not due:
                 return counts
-            for step in due:
+            held = held_back([step.notice_id for step in due], now=now)
+            free = [step for step in due if step.notice_id not in held]
+            for step in free:
                 counts[_act_on(step, actor=actor, now=now)] += 1
-            Step.objects.filter(pk__in=[step.pk for step in due]).update(deadline_handled=True)
+            Step.objects.filter(pk__in=[step.pk for step in free]).update(deadline_handled=True, held_at=None)
+            counts["held"] += Step.objects.filter(notice__in=list(held)).update(held_at=now)
 
 
-def _lock_due(now: datetime) -> list[Step]:
-    """A batch of due steps, with their cases held; cases first, as everywhere. Those that others hold come later."""
-    overdue = Step.objects.filter(deadline_at__lte=now, deadline_handled=False)
+def _lock_due(now: datetime, again_before: datetime) -> list[Step]:
+    """A batch of due steps, with their cases held; cases first, as everywhere. Those that others hold come later.
+
+    Args:
+        again_before: steps that were held back are looked at again if that was before this moment.
+    """
+    waits = Q(held_at__isnull=True) | Q(held_at__lt=again_before)
+    overdue = Step.objects.filter(waits, deadline_at__lte=now, deadline_handled=False)
     batch = list(overdue.order_by("deadline_at").values_list("pk", "case_id")[:BATCH])
     held = Case.objects.select_for_update(no_key=True, skip_locked=True).filter(
         pk__in=[case for _, case in batch]

@@ -12,6 +12,7 @@ from cases.models.case import Resolution
 from cases.models.policy import RungKind
 from cases.refusals import NotFound, WrongState
 from cases.workflow import lock, move
+from notices.rerouting import stand_down
 
 
 def dismiss(case_id: int, *, actor: Actor, reason: str, at: datetime) -> None:
@@ -42,6 +43,8 @@ def reinstate(case_id: int, *, actor: Actor, reason: str, at: datetime, close: b
         else:
             target, resolution = _before_suspension(case), ""
         move([(case.pk, case.state)], target, actor=actor, reason=reason, at=at, resolution=resolution)
+        if close:
+            stand_down_notices(case.pk, at=at)
 
 
 def _close(case_id: int, resolution: Resolution, *, actor: Actor, reason: str, at: datetime) -> None:
@@ -52,6 +55,12 @@ def _close(case_id: int, resolution: Resolution, *, actor: Actor, reason: str, a
                 f"The account in case {case.number} is suspended. Reinstate it; that closes the case too."
             )
         move([(case.pk, case.state)], State.CLOSED, actor=actor, reason=reason, at=at, resolution=resolution)
+        stand_down_notices(case.pk, at=at)
+
+
+def stand_down_notices(case_id: int, *, at: datetime) -> None:
+    """Try no further address for the notices of a case that closes."""
+    stand_down(Step.objects.filter(case=case_id).values_list("notice_id", flat=True), now=at)
 
 
 def _locked(case_id: int) -> Case:

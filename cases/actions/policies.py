@@ -141,14 +141,14 @@ _RUNG_FIELDS = (
     "service_rule",
     "approvals",
     "on_deadline",
+    "address_min_age_days",
 )
 
 
 def _fields(spec: RungSpec, templates: dict[str, Template]) -> dict[str, Any]:
-    channels = [list(chain) for chain in spec.channels]
     return {name: getattr(spec, name) for name in _RUNG_FIELDS} | {
         "template_id": templates[spec.template].pk,
-        "channels": channels,
+        "channels": spec.plan,
     }
 
 

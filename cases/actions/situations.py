@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
+from cases.actions.addressing import Addresses, addresses
+from cases.actions.holding import held_back
 from cases.blockers import LastStep, Situation
-from cases.models import ContactPoint, Exemption, PolicyVersion, Rung
+from cases.models import Exemption, PolicyVersion, Rung
 from cases.refusals import NotFound
 from notices import queries
 from notices.queueing import Contact
@@ -30,6 +32,11 @@ class LoadedPolicy:
     platform: Mapping[str, Mapping[str, str]]
 
 
+Link = (
+    str | Mapping[str, Any]
+)  # one link of a chain: a channel's name, or {"channel": ..., "wait_hours": ...}
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedRung:
     id: int
@@ -38,8 +45,9 @@ class LoadedRung:
     template: str
     window_days: int | None
     service_rule: Mapping[str, Any]
-    channels: Sequence[Sequence[str]]
+    channels: Sequence[Sequence[Link]]
     approvals: int
+    address_min_age_days: int | None
 
 
 @dataclass(slots=True)
@@ -54,7 +62,7 @@ class Loaded:
     policy: LoadedPolicy
     rung: LoadedRung | None
     flag_reasons: Sequence[str]
-    contacts: Mapping[str, Sequence[Contact]]
+    addresses: Addresses
 
     @property
     def facts(self) -> str:
@@ -67,15 +75,45 @@ class Loaded:
             raise NotFound(f"Case {self.situation.number} has no such rung on its ladder.")
         return self.rung
 
-    def chains(self, channels: Sequence[Sequence[str]]) -> list[list[Contact]]:
+    def chains(self, channels: Sequence[Sequence[Link]]) -> list[list[Contact]]:
         """The rung's channels as this account's addresses, chains without any left out.
 
-        Every account can find a notice in its in-app inbox; the address there is its own id.
+        Every account can find a notice in its in-app inbox; the address there is its own id. Where the main address
+        on a channel is in doubt, the one that was verified before it gets a chain of its own, which starts at once.
         """
-        in_app = {"inapp": [Contact("inapp", self.external_id)]}
-        found = {**in_app, **self.contacts}
-        chains = [[contact for channel in chain for contact in found.get(channel, ())] for chain in channels]
-        return [chain for chain in chains if chain]
+        besides = [
+            contact
+            for chain in channels
+            for link in chain
+            if (contact := self.addresses.verified_before.get(_channel(link)))
+        ]
+        # One address never has two live deliveries of one notice.
+        taken = {(contact.channel, contact.address) for contact in besides}
+        chains = [
+            [
+                contact
+                for link in chain
+                for contact in self._contacts(link)
+                if (contact.channel, contact.address) not in taken
+            ]
+            for chain in channels
+        ]
+        return [chain for chain in [*chains, *([contact] for contact in besides)] if chain]
+
+    def _contacts(self, link: Link) -> list[Contact]:
+        """The account's addresses on one link's channel, each with the wait that the link asks for."""
+        channel = _channel(link)
+        if channel == "inapp":
+            found: Sequence[Contact] = [Contact("inapp", self.external_id)]
+        else:
+            found = self.addresses.present.get(channel, ())
+        if isinstance(link, str) or link.get("wait_hours") is None:
+            return list(found)
+        return [replace(contact, wait_hours=link["wait_hours"]) for contact in found]
+
+
+def _channel(link: Link) -> str:
+    return link if isinstance(link, str) else str(link["channel"])
 
 
 def load(case_ids: Sequence[int], kind: str, *, now: datetime) -> list[Loaded]:
@@ -92,7 +130,6 @@ def load(case_ids: Sequence[int], kind: str, *, now: datetime) -> list[Loaded]:
     positions = {rung.id: rung.position for ladder in rungs.values() for rung in ladder}
     last = _last_steps([case["id"] for case in cases if case["state"] != "open"], now)
     reasons = _reasons([case["id"] for case in cases])
-    contacts = _contacts([case["account_id"] for case in cases])
     exempt = set(
         Exemption.objects.filter(
             case_id__in=case_ids, approver__isnull=False, expires_at__gt=now
@@ -119,10 +156,20 @@ def load(case_ids: Sequence[int], kind: str, *, now: datetime) -> list[Loaded]:
                 policy=policies[case["policy_id"]],
                 rung=next((rung for rung in ahead if rung.kind == kind), None),
                 flag_reasons=reasons.get(case["id"], ()),
-                contacts=contacts.get(case["account_id"], {}),
+                addresses=Addresses(),
             )
         )
+    _address(loaded, {case["id"]: case["account_id"] for case in cases}, now)
     return loaded
+
+
+def _address(loaded: Sequence[Loaded], accounts: Mapping[int, int], now: datetime) -> None:
+    """Give each case its account's addresses, by the rung that it would take."""
+    for min_age_days in {case.rung.address_min_age_days for case in loaded if case.rung}:
+        of_rung = [case for case in loaded if case.rung and case.rung.address_min_age_days == min_age_days]
+        found = addresses({accounts[case.id] for case in of_rung}, min_age_days=min_age_days, now=now)
+        for case in of_rung:
+            case.addresses = found.get(accounts[case.id], case.addresses)
 
 
 def _rows(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
@@ -150,17 +197,18 @@ def _last_steps(case_ids: Sequence[int], now: datetime) -> dict[int, tuple[int, 
     rows = _rows(
         """
         SELECT DISTINCT ON (s.case_id) s.case_id, s.rung_id, r.kind, s.decided_at, s.served_at, s.deadline_at,
-               s.notice_id, s.overturned_at IS NOT NULL AS overturned,
+               s.notice_id, n.deemed, s.overturned_at IS NOT NULL AS overturned,
                CASE WHEN EXISTS (SELECT 1 FROM cases_appeal a WHERE a.step_id = s.id AND a.outcome = 'open')
                     THEN 'an appeal'
                     WHEN EXISTS (SELECT 1 FROM cases_dispute d WHERE d.step_id = s.id AND d.outcome = 'open')
                     THEN 'a dispute' ELSE '' END AS contested
-        FROM cases_step s JOIN cases_rung r ON r.id = s.rung_id
+        FROM cases_step s JOIN cases_rung r ON r.id = s.rung_id JOIN notices_notice n ON n.id = s.notice_id
         WHERE s.case_id = ANY(%s) ORDER BY s.case_id, s.id DESC
         """,
         [list(case_ids)],
     )
     standings = queries.standings([row["notice_id"] for row in rows if row["served_at"] is None], now=now)
+    held = held_back([row["notice_id"] for row in rows if row["served_at"] is not None], now=now)
     return {
         row["case_id"]: (
             row["rung_id"],
@@ -172,6 +220,8 @@ def _last_steps(case_ids: Sequence[int], now: datetime) -> dict[int, tuple[int, 
                 overturned=row["overturned"],
                 contested=row["contested"],
                 weakest_link=standings[row["notice_id"]].weakest_link if row["served_at"] is None else "",
+                deemed=row["deemed"],
+                held=held.get(row["notice_id"], ""),
             ),
         )
         for row in rows
@@ -187,19 +237,6 @@ def _reasons(case_ids: Sequence[int]) -> dict[int, list[str]]:
     return {row["case_id"]: row["reasons"] for row in rows}
 
 
-def _contacts(account_ids: Sequence[int]) -> dict[int, dict[str, list[Contact]]]:
-    """Present addresses by account and channel, main address first."""
-    points = ContactPoint.objects.filter(account_id__in=account_ids, valid_to__isnull=True)
-    found: dict[int, dict[str, list[Contact]]] = {}
-    for account_id, channel, address, pk in points.order_by("account_id", "rank", "pk").values_list(
-        "account_id", "channel", "address", "pk"
-    ):
-        of_channel = found.setdefault(account_id, {}).setdefault(channel, [])
-        if all(contact.address != address for contact in of_channel):
-            of_channel.append(Contact(channel, address, pk))
-    return found
-
-
 def _rungs(ladder_ids: set[int]) -> dict[int, list[LoadedRung]]:
     rungs: dict[int, list[LoadedRung]] = {pk: [] for pk in ladder_ids}
     for rung in Rung.objects.filter(ladder__in=ladder_ids).select_related("template").order_by("position"):
@@ -213,6 +250,7 @@ def _rungs(ladder_ids: set[int]) -> dict[int, list[LoadedRung]]:
                 rung.service_rule,
                 rung.channels,
                 rung.approvals,
+                rung.address_min_age_days,
             )
         )
     return rungs

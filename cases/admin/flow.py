@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib import admin
-from django.db.models import Prefetch
+from django.db.models import F, Prefetch
 from django.http import HttpRequest
 
 from cases.admin.deciding import DECISIONS, action
@@ -35,10 +35,20 @@ from notices.readonly import (
 )
 
 
+def served_shown(step: Step) -> str | None:
+    """When it was served; where that rests on silence alone, it says so."""
+    deemed = " (deemed)" if step.notice.deemed else ""
+    return f"{step.served_at:%-d %b %Y %H:%M} UTC{deemed}" if step.served_at else None
+
+
 class StepInline(ReadOnlyInline):
     model = Step
-    fields = ("decided_at", "actor_label", "reason", "notice", "served_at", "deadline_at", "overturned_at")
+    fields = ("decided_at", "actor_label", "reason", "notice", "served", "deadline_at", "overturned_at")
     ordering = ("pk",)
+
+    @admin.display(description="served", empty_value="no")
+    def served(self, step: Step) -> str | None:
+        return served_shown(step)
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return (
@@ -86,7 +96,7 @@ class CaseAdmin(ReadOnlyAdmin):
         return request.user.has_perm("cases.change_case")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
-        steps = Step.objects.select_related("rung").order_by("pk")
+        steps = Step.objects.select_related("rung").annotate(deemed=F("notice__deemed")).order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("steps", steps))
 
     def look_up(self, rows: Rows, term: str) -> Rows:
@@ -104,7 +114,10 @@ class CaseAdmin(ReadOnlyAdmin):
     @admin.display(description="last step", empty_value="none")
     def last_step(self, case: Case) -> str | None:
         step = _last(case)
-        return f"{step.rung.kind}, {'served' if step.served_at else 'not served'}" if step else None
+        if step is None:
+            return None
+        how = "deemed served" if step.deemed else "served"  # type: ignore[attr-defined]  # annotated above
+        return f"{step.rung.kind}, {how if step.served_at else 'not served'}"
 
     @admin.display(description="deadline")
     def deadline(self, case: Case) -> str:
@@ -125,7 +138,7 @@ class StepAdmin(ReadOnlyAdmin):
         "notice",
         "decided_at",
         "actor_label",
-        "served_at",
+        "served",
         "deadline_at",
         "overturned_at",
     )
@@ -141,13 +154,18 @@ class StepAdmin(ReadOnlyAdmin):
         "approved_by",
         "reason",
         "automated_shown",
-        "served_at",
+        "served",
         "deadline_at",
         "deadline_handled_shown",
         "overturned_at",
     )
     search_help_text = "Case number (C-12) or notice id (N-12)."
     automated_shown = yes_no("automated")
+
+    @admin.display(description="served", empty_value="no")
+    def served(self, step: Step) -> str | None:
+        return served_shown(step)
+
     deadline_handled_shown = yes_no("deadline_handled")
 
     def get_queryset(self, request: HttpRequest) -> Rows:

@@ -12,7 +12,10 @@ from cases.models.account import Account
 from cases.models.policy import Ladder, Policy, PolicyVersion, Rung
 from cases.models.wave import Wave
 from notices.models import Notice
-from notices.triggers import append_only, frozen
+from notices.triggers import Blanking, append_only, frozen
+
+# What a person wrote about an account is gone once its data are erased; this word stands in its place.
+_BLANK_REASON = Blanking({"reason": "'erased'"}, rules.erased_case("NEW.case_id"))
 
 
 class State(models.TextChoices):
@@ -89,7 +92,7 @@ class Transition(models.Model):
             models.CheckConstraint(condition=rules.LEGAL_TRANSITIONS, name="legal_transition"),
             models.CheckConstraint(condition=~Q(actor_label=""), name="transition_has_actor"),
         ]
-        triggers = append_only()
+        triggers = append_only(_BLANK_REASON)
 
     def __str__(self) -> str:
         return f"{self.old or 'nothing'} to {self.new}"
@@ -140,6 +143,9 @@ class Step(models.Model):
     served_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True, help_text="the first instant after the response window")
     deadline_handled = models.BooleanField(default=False, help_text="the sweep has acted on the deadline")
+    held_at = models.DateTimeField(
+        null=True, help_text="when the sweep last held the passed deadline back, because reports are missing"
+    )
     overturned_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -170,6 +176,7 @@ class Step(models.Model):
                 "approved_by_id",
                 "reason",
                 "automated",
+                blanking=_BLANK_REASON,
             ),
             rules.CLOCK_FOLLOWS_SERVICE,
         ]
@@ -233,7 +240,9 @@ class Exemption(models.Model):
                 name="exemption_approved_at",
             ),
         ]
-        triggers = frozen("case_id", "ground", "reason", "author_id", "asked_at", "expires_at")
+        triggers = frozen(
+            "case_id", "ground", "reason", "author_id", "asked_at", "expires_at", blanking=_BLANK_REASON
+        )
 
     def __str__(self) -> str:
         return f"{self.get_ground_display()} in C-{self.case_id}"

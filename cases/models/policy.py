@@ -63,8 +63,14 @@ class Rung(models.Model):
     template = models.ForeignKey("notices.Template", models.PROTECT, related_name="+")
     window_days = models.PositiveSmallIntegerField(null=True, help_text="response window, from service")
     service_rule = models.JSONField()
-    channels = models.JSONField(help_text="chains of channels; chains run at once, links of a chain in turn")
+    channels = models.JSONField(
+        help_text="chains of channels, run at once; links of a chain in turn, or after hours of silence"
+    )
     approvals = models.PositiveSmallIntegerField(default=0)
+    address_min_age_days = models.PositiveSmallIntegerField(
+        null=True,
+        help_text="to a younger address a notice does not go alone: also to the one verified before it",
+    )
     on_deadline = models.CharField(
         max_length=10,
         default="propose",

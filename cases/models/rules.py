@@ -8,6 +8,7 @@ from operator import or_
 import pgtrigger
 from django.db.models import Q
 
+from notices.kinds import BY_A_PERSON, GRADES, Kind
 from notices.triggers import Rule, refusal
 
 # The table of transitions, old to new. A case is opened from nothing; a further rung of the same kind keeps the
@@ -24,6 +25,28 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 LEGAL_TRANSITIONS: Q = reduce(
     or_, (Q(old=old, new__in=sorted(new)) for old, new in TRANSITIONS.items() if new)
 )
+
+_GRADE_OF_FACT = " ".join(f"WHEN '{Kind(kind).value}' THEN {grade}" for kind, grade in GRADES.items())
+
+# While the reports of a stream are missing, a bounce may be among them: a warning then carries a suspension only by
+# a person's act, or by what another stream reported. (Coarser than `notices.silence.holding`, never stricter: deemed
+# service, for one, is graded anew when a gap opens.)
+_NOT_IN_DOUBT = f"""
+          AND (
+              n.grade >= {BY_A_PERSON} OR n.deemed
+              OR NOT EXISTS (
+                  SELECT 1 FROM notices_delivery d JOIN notices_streamgap g ON g.stream = d.provider
+                  WHERE d.notice_id = n.id AND g.ended_at IS NULL
+              )
+              OR EXISTS (
+                  SELECT 1 FROM notices_evidence e LEFT JOIN notices_delivery d ON d.id = e.delivery_id
+                  WHERE e.notice_id = n.id AND NOT e.test
+                    AND CASE e.kind {_GRADE_OF_FACT} ELSE 0 END >= (n.service_rule ->> 'grade')::int
+                    AND NOT EXISTS (
+                        SELECT 1 FROM notices_streamgap g WHERE g.stream = d.provider AND g.ended_at IS NULL
+                    )
+              )
+          )"""
 
 # Rule 2: no suspension without a served warning. The step's own dates are not trusted alone: the notice must be
 # served, and the deadline must lie a whole response window after service. (In hours, since days
@@ -49,6 +72,7 @@ SUSPENSION_NEEDS_SERVED_WARNING = Rule(
           AND s.deadline_at >= n.served_at + make_interval(hours => 24 * r.window_days - 1)
           AND NOT EXISTS (SELECT 1 FROM cases_appeal a WHERE a.step_id = s.id AND a.outcome = 'open')
           AND NOT EXISTS (SELECT 1 FROM cases_dispute d WHERE d.step_id = s.id AND d.outcome = 'open')
+          {_NOT_IN_DOUBT.strip()}
     ) OR EXISTS (
         SELECT 1 FROM cases_exemption e
         WHERE e.case_id = NEW.id AND e.approver_id IS NOT NULL AND e.approver_id <> e.author_id
@@ -58,7 +82,8 @@ SUSPENSION_NEEDS_SERVED_WARNING = Rule(
     END IF;
     {
         refusal(
-            "Case C-% has no warning that was served, whose time has passed and that nobody contests",
+            "Case C-% has no warning that was served, whose time has passed, that nobody contests and of which no "
+            "reports are missing",
             rule="suspension_needs_served_warning",
             args=", NEW.id",
         )
@@ -138,3 +163,38 @@ CONTEST_TOUCHES_CASE = Rule(
     RETURN NEW;
     """,
 )
+
+# An address's first verification, and a mark's end, may be learnt later; once said, they stand.
+VERIFIED_ONCE = Rule(
+    name="verified_once",
+    when=pgtrigger.Before,
+    operation=pgtrigger.UpdateOf("verified_at"),
+    condition=pgtrigger.Condition(
+        "OLD.verified_at IS NOT NULL AND NEW.verified_at IS DISTINCT FROM OLD.verified_at"
+    ),
+    func=refusal("When an address was first verified is said once", rule="frozen"),
+)
+
+MARK_ENDS_ONCE = Rule(
+    name="ends_once",
+    when=pgtrigger.Before,
+    operation=pgtrigger.UpdateOf("ends_at", "end_recorded_at"),
+    condition=pgtrigger.Condition(
+        "OLD.ends_at IS NOT NULL "
+        "AND (NEW.ends_at, NEW.end_recorded_at) IS DISTINCT FROM (OLD.ends_at, OLD.end_recorded_at)"
+    ),
+    func=refusal("When a mark ended is said once", rule="frozen"),
+)
+
+
+def erased_account(account_id: str) -> str:
+    """SQL condition: it is on record that this account was erased."""
+    return f"EXISTS (SELECT 1 FROM cases_erasure x WHERE x.account_id = {account_id})"
+
+
+def erased_case(case_id: str) -> str:
+    """SQL condition: it is on record that the account of this case was erased."""
+    return (
+        "EXISTS (SELECT 1 FROM cases_case c JOIN cases_erasure x ON x.account_id = c.account_id "
+        f"WHERE c.id = {case_id})"
+    )

@@ -15,16 +15,15 @@ from typing import Any
 
 from cases.reading.lines import Lines, damaged, storable, with_bad_bytes
 from cases.reading.rows import (
-    COLUMNS,
     MAX_HEADER,
     MAX_ROW,
-    REQUIRED,
     FileReport,
-    FlagRow,
     FlagsFileError,
+    Layout,
     RejectedRow,
+    Row,
 )
-from cases.reading.values import Values, shown
+from cases.reading.values import shown
 
 _FIELD_LIMIT = 131_072  # the csv module's own default
 
@@ -40,11 +39,11 @@ class CsvRows:
         FlagsFileError: the header is not one.
     """
 
-    def __init__(self, lines: Lines, report: FileReport, values: Values, given: set[str]) -> None:
+    def __init__(self, lines: Lines, report: FileReport, layout: Layout, given: set[str]) -> None:
         self._lines = lines
         self._source = iter(lines)
         self._report = report
-        self._values = values
+        self._layout = layout
         self._taken: list[str] = []  # the lines of the row that is being read
         self._size = 0
         self._pending: deque[str] = deque()  # lines to be read again
@@ -95,31 +94,33 @@ class CsvRows:
         return [name.strip().lower() for name in row]
 
     def _picker(self, header: list[str], given: set[str]) -> itemgetter[Any]:
-        """Takes a row's values in the order of COLUMNS; those it lacks are "", put behind the row."""
+        """Takes a row's values in the order of its columns; those it lacks are "", put behind the row."""
+        layout = self._layout
         missing = [
-            name for name in (*REQUIRED, "policy", "source") if name not in header and name not in given
+            name for name in (*layout.required, *layout.options) if name not in header and name not in given
         ]
         if len(header) == 1 and len(missing) > 1:
             for mark, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
                 if mark in header[0]:
                     raise FlagsFileError(f"The columns are divided by {what}. Save the file with commas.")
-        unknown = [name for name in header if name not in COLUMNS]
+        unknown = [name for name in header if name not in layout.all]
         if missing:
             hints = []
             for name in missing:
                 near = get_close_matches(name, unknown, 1)
                 hints.append(f"{name} (is {shown(near[0])} meant?)" if near else name)
-            options = " or ".join(f"--{name}" for name in missing if name in ("policy", "source"))
+            options = " or ".join(f"--{name}" for name in missing if name in layout.options)
             also = f" (or say it with {options})" if options else ""
             raise FlagsFileError(f"The header lacks {', '.join(hints)}. Add what is missing{also}.")
-        for name in COLUMNS:
+        for name in layout.all:
             if header.count(name) > 1:
                 raise FlagsFileError(f"The header has the column {name} {header.count(name)} times.")
         for name in dict.fromkeys(unknown):
             self._report.warn(f"The column {shown(name)} is not known and is left out.")
-        return itemgetter(*(header.index(name) if name in header else -1 for name in COLUMNS))
+        columns = layout.columns if set(layout.more).isdisjoint(header) else layout.all
+        return itemgetter(*(header.index(name) if name in header else -1 for name in columns))
 
-    def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
+    def __iter__(self) -> Iterator[Row | RejectedRow]:
         while True:
             try:
                 yield from self._rows()
@@ -134,15 +135,15 @@ class CsvRows:
         if self._lines.damage:
             yield damaged(self._lines, self._at, "".join(self._taken))
 
-    def _rows(self) -> Iterator[FlagRow | RejectedRow]:
+    def _rows(self) -> Iterator[Row | RejectedRow]:
         """Rows, until one of them breaks the grammar."""
         taken, bad, width = self._taken, self._lines.bad, self._width
-        pick, flag = self._pick, self._values.flag
+        pick, read = self._pick, self._layout.read
         for row in csv.reader(self._feed(), strict=True):
-            found: FlagRow | RejectedRow | list[str] | None = None
+            found: Row | RejectedRow | list[str] | None = None
             if len(row) == width:
                 row.append("")
-                found = flag(self._at, *pick(row))
+                found = read(self._at, *pick(row))
             else:
                 found = [f"The row has {len(row)} fields, but the header has {width}."]
             if isinstance(found, list) and not any(map(str.strip, row)):

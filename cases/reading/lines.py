@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from cases.reading.rows import MAX_ROW, FlagRow, RejectedRow
+from cases.reading.rows import MAX_ROW, RejectedRow, Row
 
 CHUNK = 131_072
 GZIP = b"\x1f\x8b"
@@ -113,8 +113,8 @@ def storable(text: str) -> str:
 
 
 def with_bad_bytes(
-    found: FlagRow | RejectedRow | list[str] | None, bad: set[int], line: int, count: int
-) -> FlagRow | RejectedRow | list[str] | None:
+    found: Row | RejectedRow | list[str] | None, bad: set[int], line: int, count: int
+) -> Row | RejectedRow | list[str] | None:
     """What was found in the row of `count` lines from `line`, rejected if one of them is in `bad`."""
     its_own = bad.intersection(range(line, line + count))
     if not its_own:

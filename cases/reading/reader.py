@@ -8,13 +8,24 @@ from datetime import datetime
 from itertools import chain
 from pathlib import PurePath
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
+from cases.reading.contacts import ContactValues
 from cases.reading.csvrows import CsvRows
 from cases.reading.jsonrows import JsonRows
 from cases.reading.lines import GZIP, Damaged, Lines, chunks, unpacked
-from cases.reading.rows import MAX_HEADER, FileReport, FlagRow, FlagsFileError, RejectedRow
-from cases.reading.values import Values
+from cases.reading.rows import (
+    MAX_HEADER,
+    ContactRow,
+    FileReport,
+    FlagRow,
+    FlagsFileError,
+    Layout,
+    RejectedRow,
+)
+from cases.reading.values import Values, flags
+
+R = TypeVar("R", FlagRow, ContactRow)
 
 _BOM = b"\xef\xbb\xbf"
 _OTHER_KINDS = {
@@ -29,35 +40,33 @@ _OTHER_KINDS = {
 }
 
 
-class FlagReader:
-    """The rows of a flags file, once, and the report on it. Made by `read_flags`."""
+class RowReader(Generic[R]):
+    """The rows of a file, once, and the report on it. Made by `read_flags` and `read_contacts`."""
 
-    def __init__(
-        self, rows: Iterable[FlagRow | RejectedRow], report: FileReport, owned: BinaryIO | None
-    ) -> None:
+    def __init__(self, rows: Iterable[R | RejectedRow], report: FileReport, owned: BinaryIO | None) -> None:
         self.report = report
-        self._rows = iter(rows)
+        self._rows: Iterator[R | RejectedRow] = iter(rows)
         self._owned = owned
 
-    def __iter__(self) -> Iterator[FlagRow | RejectedRow]:
+    def __iter__(self) -> Iterator[R | RejectedRow]:
         report = self.report
         for row in self._rows:
-            if isinstance(row, FlagRow):
-                report.good += 1
-            else:
+            if isinstance(row, RejectedRow):
                 report.rejected += 1
+            else:
+                report.good += 1
             yield row
         self.close()
 
-    def batches(self, size: int = 1000) -> Iterator[tuple[list[FlagRow], list[RejectedRow]]]:
+    def batches(self, size: int = 1000) -> Iterator[tuple[list[R], list[RejectedRow]]]:
         """Good and rejected rows, up to `size` of both together at a time, each in the order of the file."""
-        good: list[FlagRow] = []
+        good: list[R] = []
         rejected: list[RejectedRow] = []
         for row in self:
-            if isinstance(row, FlagRow):
-                good.append(row)
-            else:
+            if isinstance(row, RejectedRow):
                 rejected.append(row)
+            else:
+                good.append(row)
             if len(good) + len(rejected) >= size:
                 yield good, rejected
                 good, rejected = [], []
@@ -69,13 +78,16 @@ class FlagReader:
         if self._owned is not None:
             self._owned.close()
 
-    def __enter__(self) -> FlagReader:
+    def __enter__(self) -> RowReader[R]:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+FlagReader = RowReader[FlagRow]
 
 
 def read_flags(
@@ -101,8 +113,29 @@ def read_flags(
         OSError: it cannot be read.
         ValueError: `now` is naive.
     """
+    _check_aware(now)
+    source, policy = (source or "").strip(), (policy or "").strip()
+    values = Values(source=source, policy=policy, policies=policies, now=now)
+    given = {column for column, value in (("source", source), ("policy", policy)) if value}
+    return _read(file, flags(values), given)
+
+
+def read_contacts(
+    file: str | os.PathLike[str] | BinaryIO, *, now: datetime, source: str
+) -> RowReader[ContactRow]:
+    """Read addresses and take-over marks. Arguments and errors as `read_flags` has them."""
+    _check_aware(now)
+    return _read(
+        file, ContactValues(source=source.strip(), now=now).layout, {"source"} if source.strip() else set()
+    )
+
+
+def _check_aware(now: datetime) -> None:
     if now.utcoffset() is None:
         raise ValueError(f"{now} has no time zone. Give an aware datetime.")
+
+
+def _read(file: str | os.PathLike[str] | BinaryIO, layout: Layout, given: set[str]) -> RowReader[Any]:
     if isinstance(file, (str, os.PathLike)):
         name = str(file)
         stream: BinaryIO = open(file, "rb")  # noqa: SIM115  the reader closes it
@@ -111,16 +144,16 @@ def read_flags(
         name = getattr(file, "name", "")
         stream, owned = file, None
     try:
-        rows, report = _open(stream, str(name), (source or "").strip(), (policy or "").strip(), policies, now)
+        rows, report = _open(stream, str(name), layout, given)
     except BaseException:
         if owned is not None:
             owned.close()
         raise
-    return FlagReader(rows, report, owned)
+    return RowReader(rows, report, owned)
 
 
 def _open(
-    stream: BinaryIO, name: str, source: str, policy: str, policies: Collection[str] | None, now: datetime
+    stream: BinaryIO, name: str, layout: Layout, given: set[str]
 ) -> tuple[CsvRows | JsonRows, FileReport]:
     first, rest = _begun(chunks(stream), len(GZIP))
     compressed = first.startswith(GZIP)
@@ -134,11 +167,9 @@ def _open(
     first = first.removeprefix(_BOM)
     report = FileReport(_kind(first, name), compressed)
     lines = Lines(chain((first,), rest))
-    values = Values(source=source, policy=policy, policies=policies, now=now)
     if report.format == "jsonl":
-        return JsonRows(lines, report, values), report
-    given = {column for column, value in (("source", source), ("policy", policy)) if value}
-    return CsvRows(lines, report, values, given), report
+        return JsonRows(lines, report, layout), report
+    return CsvRows(lines, report, layout, given), report
 
 
 def _begun(data: Iterator[bytes], least: int) -> tuple[bytes, Iterator[bytes]]:

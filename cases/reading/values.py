@@ -7,31 +7,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 
 from cases.deadlines import known_zones
 from cases.reading.emails import canonical_email
 from cases.reading.evidence import check_evidence
+from cases.reading.instants import CLOCK_SKEW, EARLIEST, instant
+from cases.reading.others import canonical_phone, postal_address
 from cases.reading.rows import (
+    COLUMNS,
     MAX_EXTERNAL_ID,
     MAX_NAME,
     MAX_REASON,
     MAX_REFERENCE,
     MAX_SOURCE,
+    MORE_COLUMNS,
+    REQUIRED,
     FlagRow,
+    Layout,
+    OtherAddress,
 )
+from cases.reading.zones import near_zone
 from notices.language import canonical
 
-CLOCK_SKEW = timedelta(days=1)  # a report from further in the future has a wrong date
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # before it lie only the default values of other systems
-
-# RFC 3339, 5.6; that the date exists is for `fromisoformat` to say.
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:([0-9]{2})(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_NAIVE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -50,6 +50,10 @@ FORMS = {
     "reason": "what the account is accused of",
     "evidence": 'a JSON object such as {"url": "https://example.com/1"}',
     "source": "the name of who reported",
+    "phone": "a telephone number with its country code (E.164) such as +38640123456",
+    "postal_address": 'an address in lines divided by " / " or line ends, such as Ana Kovač / Trg 1 / 1000 Ljubljana',
+    "email_verified_at": "a date and time with its offset (RFC 3339) such as 2026-05-03T14:00:00+02:00",
+    "phone_verified_at": "a date and time with its offset (RFC 3339) such as 2026-05-03T14:00:00+02:00",
 }
 LIMITS = {
     "reference": MAX_REFERENCE,
@@ -58,6 +62,11 @@ LIMITS = {
     "reason": MAX_REASON,
     "source": MAX_SOURCE,
 }
+
+
+def flags(values: Values) -> Layout:
+    """The layout of a flags file whose rows `values` checks."""
+    return Layout(COLUMNS, MORE_COLUMNS, REQUIRED, ("policy", "source"), FORMS, values.flag)
 
 
 def shown(text: str) -> str:
@@ -72,11 +81,12 @@ def _escape(c: str) -> str:
     return c.encode("unicode_escape").decode()
 
 
-def wrong(column: str, value: str, clause: str = "") -> str:
-    """The reason for a value of the wrong form."""
+def wrong(column: str, value: str, clause: str = "", form: str = "") -> str:
+    """The reason for a value of the wrong form; `form`: what it must be, where that is not said in FORMS."""
+    form = form or FORMS[column]
     if not value:
-        return f"{column} is empty, but must be {FORMS[column]}."
-    sentence = f"{column} is {shown(value)}, but must be {FORMS[column]}"
+        return f"{column} is empty, but must be {form}."
+    sentence = f"{column} is {shown(value)}, but must be {form}"
     if clause:
         sentence += f": {clause}"
     return sentence if sentence.endswith("?") else f"{sentence}."
@@ -113,10 +123,14 @@ class Values:
         reason: str,
         evidence: str,
         source: str,
+        phone: str = "",
+        postal: str = "",
+        email_verified_at: str = "",
+        phone_verified_at: str = "",
         *,
         evidence_checked: bool = False,
     ) -> FlagRow | list[str]:
-        """The row of these values as they stand in the file, or every reason against it."""
+        """The row of these values as they stand in the file (ordered as ALL_COLUMNS), or every reason against it."""
         reasons: list[str] = []
         reference = reference.strip()
         if not (0 < len(reference) <= MAX_REFERENCE and reference.isprintable()):
@@ -147,15 +161,15 @@ class Values:
                 reasons.append(wrong("language", language, f"it {error}"))
         timezone = timezone.strip()
         if timezone and timezone not in self._zones:
-            reasons.append(wrong("timezone", timezone, _near_zone(timezone)))
+            reasons.append(wrong("timezone", timezone, near_zone(timezone)))
         policy = policy.strip() or self._policy
         if not (policy in self._policies if self._policies is not None else _is_slug(policy)):
             reasons.append(wrong("policy", policy, self._near_policy(policy)))
-        instant = None
+        moment = None
         try:
-            instant = _instant(reported_at)
-            if not EARLIEST <= instant <= self._latest:
-                reasons.append(self._out_of_range(reported_at, instant))
+            moment = instant(reported_at)
+            if not EARLIEST <= moment <= self._latest:
+                reasons.append(self._out_of_range(reported_at, moment))
         except ValueError as error:
             reasons.append(wrong("reported_at", reported_at.strip(), str(error)))
         if not (0 < len(reason) <= MAX_REASON and reason.isprintable() and not reason.isspace()):
@@ -168,7 +182,10 @@ class Values:
         source = source.strip() or self._source
         if not (0 < len(source) <= MAX_SOURCE and source.isprintable()):
             reasons += _line("source", source)
-        if reasons or instant is None:
+        others: tuple[OtherAddress, ...] = ()
+        if phone or postal or email_verified_at or phone_verified_at:
+            others = self._others(reasons, emails, phone, postal, email_verified_at, phone_verified_at)
+        if reasons or moment is None:
             return reasons
         return FlagRow(
             line,
@@ -180,10 +197,54 @@ class Values:
             language,
             timezone,
             policy,
-            instant,
+            moment,
             reason,
             evidence or None,
+            others,
         )
+
+    def _others(
+        self,
+        reasons: list[str],
+        emails: tuple[tuple[str, str], ...],
+        phone: str,
+        postal: str,
+        email_verified_at: str,
+        phone_verified_at: str,
+    ) -> tuple[OtherAddress, ...]:
+        """What the columns that few files have say; every reason against it is added to `reasons`."""
+        found = []
+        email_verified = self._verified("email_verified_at", email_verified_at, bool(emails), reasons)
+        if email_verified and emails:
+            found.append(OtherAddress("email", *emails[0], email_verified))
+        phone_verified = self._verified("phone_verified_at", phone_verified_at, bool(phone.strip()), reasons)
+        if phone := phone.strip():
+            try:
+                number = canonical_phone(phone)
+                found.append(OtherAddress("sms", number, number, phone_verified))
+            except ValueError as error:
+                reasons.append(wrong("phone", phone, str(error)))
+        if postal := postal.strip():
+            try:
+                found.append(OtherAddress("post", *postal_address(postal), None))
+            except ValueError as error:
+                reasons.append(wrong("postal_address", postal, str(error)))
+        return tuple(found)
+
+    def _verified(self, column: str, text: str, has_address: bool, reasons: list[str]) -> datetime | None:
+        """When an address was verified, or None."""
+        if not text.strip():
+            return None
+        try:
+            moment = instant(text)
+        except ValueError as error:
+            reasons.append(wrong(column, text.strip(), str(error)))
+            return None
+        if not EARLIEST <= moment <= self._latest:
+            reasons.append(self._out_of_range(text, moment, column))
+        if not has_address:
+            reasons.append(f"{column} says when an address was verified, but the row has no such address.")
+        return moment
 
     def _near_policy(self, policy: str) -> str:
         if not policy or self._policies is None:
@@ -193,56 +254,16 @@ class Values:
             f'there is none of that name; did you mean "{near[0]}"?' if near else "there is none of that name"
         )
 
-    def _out_of_range(self, text: str, instant: datetime) -> str:
+    def _out_of_range(self, text: str, moment: datetime, column: str = "reported_at") -> str:
         clause = f"it lies in the future (today is {self._latest - CLOCK_SKEW:%Y-%m-%d})"
-        if instant < EARLIEST:
+        if moment < EARLIEST:
             clause = f"it lies before {EARLIEST.year}, and may be a default value"
-        return wrong("reported_at", text.strip(), clause)
-
-
-def _instant(text: str) -> datetime:
-    """An RFC 3339 date and time, in UTC. Raises: ValueError, whose message is a clause or empty."""
-    text = text.strip()
-    match = _INSTANT.fullmatch(text)
-    if match is None:
-        if _NAIVE.fullmatch(text):
-            raise ValueError("it has no offset from UTC" if ":" in text else "it has no time")
-        raise ValueError
-    leap = match[1] == "60"
-    if leap:  # the last second of a day, by UTC, that had one more
-        text = f"{text[:17]}59{text[19:]}"
-    try:
-        moment = datetime.fromisoformat(text.upper())
-        if moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError("there is no such date or time") from error
-    if leap:
-        if (moment.hour, moment.minute) != (23, 59):
-            raise ValueError("there is no such date or time")
-        moment += timedelta(seconds=1)
-    return moment
+        return wrong(column, text.strip(), clause)
 
 
 @lru_cache(maxsize=1024)
 def _is_slug(text: str) -> bool:
     return len(text) <= _MAX_SLUG and _SLUG.fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _near_zone(text: str) -> str:
-    """The zone that may have been meant, as a clause, or ""."""
-    if len(text) > 40:
-        return ""
-    wanted = text.lower().replace(" ", "_")
-    by_name = {zone.lower(): zone for zone in sorted(known_zones())}
-    by_place = {name.rpartition("/")[2]: zone for name, zone in by_name.items() if "/" in name}
-    # Comparing is slow: only with what begins alike and is about as long.
-    alike = [name for name in by_name if name[0] == wanted[0] and abs(len(name) - len(wanted)) <= 3]
-    near = by_name.get(wanted) or by_place.get(wanted)
-    if near is None and (matches := get_close_matches(wanted, alike, 1, cutoff=0.8)):
-        near = by_name[matches[0]]
-    return f'did you mean "{near}"?' if near else ""
 
 
 def _line(column: str, value: str) -> list[str]:

@@ -93,7 +93,12 @@ def told(headline: str) -> str:
     return f"{rest[:1].upper()}{rest[1:]}"
 
 
-_CHANNELS = {"email": gettext_lazy("e-mail"), "inapp": gettext_lazy("in-app inbox")}
+_CHANNELS = {
+    "email": gettext_lazy("e-mail"),
+    "inapp": gettext_lazy("in-app inbox"),
+    "sms": gettext_lazy("SMS"),
+    "post": gettext_lazy("post"),
+}
 
 
 @register.filter

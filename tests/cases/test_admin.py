@@ -20,6 +20,7 @@ from cases.models import Case, Exemption, Proposal, RejectedRow, Rung, User, Wav
 from notices import tokens
 from notices.models import Evidence, InboundMessage, Notice
 from notices.readonly import CappedPaginator
+from tests.notices.rows import one_of_each
 from tests.people import SYSTEM, ago, learn, mona, open_case, served, staff, warned
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +79,7 @@ def one_of_everything() -> None:
         raw=zlib.compress(b"Subject: away\r\n\r\nBack on Monday."),
         outcome="unclassified",
     )
+    one_of_each(step.notice.deliveries.earliest("pk"))
 
 
 # --- Looking ---------------------------------------------------------------------------------------------------------
@@ -87,8 +89,10 @@ def test_every_model_of_ours_is_there():
     names = (
         "User Case Step Flag Account ContactPoint Wave RejectedRow Policy PolicyVersion Ladder Rung Proposal "
     )
+    names += "Exemption Appeal Dispute Transition Notice Delivery Evidence InboundMessage Template TemplateVersion "
     names += (
-        "Exemption Appeal Dispute Transition Notice Delivery Evidence InboundMessage Template TemplateVersion"
+        "ProviderEvent WebhookRequest WebhookRefusal Suppression Letter LetterBatch TrackingReject StreamGap "
+        "Question"
     )
     assert {model.__name__ for model in MODELS} == set(names.split())
 

@@ -208,7 +208,7 @@ def test_home_of_an_empty_site(support):
 def test_home_counts_at_most_twice_a_minute(
     support, django_assert_max_num_queries, django_assert_num_queries
 ):
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         support.get("/")
     with django_assert_num_queries(4):  # session, user, permissions of the user and of the groups
         support.get("/")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.policyfile import PolicyFileError, parse_policies, placeholders, read_policies
+from cases.policyfile import PolicyFileError, Waiting, parse_policies, placeholders, read_policies
 
 GOOD = '''\
 [[templates]]
@@ -107,6 +107,18 @@ def test_rungs_are_plain_values() -> None:
     assert suspension.channels == (("email", "inapp"),)
 
 
+def test_a_plan_waits_and_deemed_service_names_channels() -> None:
+    text = changed(
+        '["email", "inapp"]', '["email", { channel = "sms", wait_hours = 72 }, { channel = "post" }]'
+    )
+    text = text.replace("{ grade = 1 }", '{ grade = 1, deemed = { channels = ["sms"], days = 3 } }')
+    rung = parse_policies(text).policies[0].rungs[1]
+
+    assert rung.channels == (("email", Waiting("sms", 72), "post"),)
+    assert rung.plan == [["email", {"channel": "sms", "wait_hours": 72}, "post"]]
+    assert rung.service_rule == {"grade": 1, "deemed": {"channels": ["sms"], "days": 3}}
+
+
 def line_in(text: str, what: str) -> int:
     return text[: text.index(what)].count("\n") + 1
 
@@ -161,13 +173,31 @@ ENGLISH = "templates[0].languages.en"
             '["inapp"]]',
             '["pigeon"]]',
             f"{WARNING}.channels[1][0]",
-            'must be "email" or "inapp", not "pigeon"',
+            'must be "email", "inapp", "post" or "sms", not "pigeon"',
         ),
         (
             'channels = [["email", "inapp"]]',
             'channels = ["email"]',
             f"{SUSPENSION}.channels[0]",
             'must be an array of channels, not "email"',
+        ),
+        (
+            '["email", "inapp"]',
+            '["email", { channel = "inapp", wait_hours = -5 }]',
+            f"{SUSPENSION}.channels[0][1].wait_hours",
+            "must be a whole number of hours between 1 and 8760, not -5",
+        ),
+        (
+            '["email", "inapp"]',
+            '["email", { channel = "inapp", wait = 5 }]',
+            f"{SUSPENSION}.channels[0][1].wait",
+            "is not known here; there may be channel or wait_hours",
+        ),
+        (
+            '["email", "inapp"]',
+            '["email", { wait_hours = 5 }]',
+            f"{SUSPENSION}.channels[0][1].channel",
+            "is missing",
         ),
         (
             'channels = [["email", "inapp"]]',
@@ -276,7 +306,37 @@ def test_a_mistake_names_file_line_field_and_form(old: str, new: str, field: str
             "channels = 2",
             "channels = 3",
             f"{WARNING}.service.deemed.channels",
-            "can never be met: 3 channels at once need 3 chains, and there are 2",
+            "can never be met: 3 channels at once need 3 chains, or waits in them, and there are 2",
+        ),
+        (
+            '["email", "inapp"]',
+            '[{ channel = "email", wait_hours = 24 }, "inapp"]',
+            f"{SUSPENSION}.channels[0][0].wait_hours",
+            "waits for nothing: the first channel of a chain is tried at once",
+        ),
+        (
+            '["email", "inapp"]',
+            '["inapp", { channel = "inapp", wait_hours = 24 }]',
+            f"{SUSPENSION}.channels[0][1].channel",
+            'is the channel "inapp" a second time in this rung',
+        ),
+        (
+            "channels = 2, days",
+            'channels = ["email", "post"], days',
+            f"{WARNING}.service.deemed.channels[1]",
+            'must be "email" or "inapp", not "post"',
+        ),
+        (
+            "channels = 2, days",
+            'channels = ["email", "email"], days',
+            f"{WARNING}.service.deemed.channels[1]",
+            'is the channel "email" a second time',
+        ),
+        (
+            "{ grade = 1 }",
+            '{ grade = 1, deemed = { channels = ["email", "inapp"], days = 3 } }',
+            f"{SUSPENSION}.service.deemed.channels",
+            'can never be met: "email" and "inapp" are not tried both, the one waits for the other to fail',
         ),
         (
             "approvals = 1",

@@ -197,8 +197,8 @@ def sweep() -> dict[str, int]:
 
 def test_when_the_time_has_passed_the_next_step_is_proposed_once():
     step = served()
-    assert sweep() == {"proposed": 1, "taken": 0, "left": 0}
-    assert sweep() == {"proposed": 0, "taken": 0, "left": 0}
+    assert sweep() == {"proposed": 1, "taken": 0, "left": 0, "held": 0}
+    assert sweep() == {"proposed": 0, "taken": 0, "left": 0, "held": 0}
     proposal = Proposal.objects.get()
     assert (proposal.rung.kind, proposal.outcome) == ("escalation", "open")
     steps.escalate(step.case_id, actor=mona(), at=ago())
@@ -214,7 +214,7 @@ def test_before_that_nothing_happens():
 def test_a_rung_may_say_that_the_next_step_goes_ahead_by_itself():
     step = warned(ago(60), policy="spam")
     learn(step, "delivered", ago(59))
-    assert sweep() == {"proposed": 0, "taken": 1, "left": 0}
+    assert sweep() == {"proposed": 0, "taken": 1, "left": 0, "held": 0}
     assert history(step.case) == ["open", "warned", "suspended"]
     assert Step.objects.latest("pk").automated
 
@@ -230,7 +230,7 @@ def test_but_not_while_somebody_contests_it():
 def test_a_closed_case_is_left_alone():
     step = served()
     closing.close_as_complied(step.case_id, actor=mona(), reason="Deleted.", at=ago())
-    assert sweep() == {"proposed": 0, "taken": 0, "left": 1}
+    assert sweep() == {"proposed": 0, "taken": 0, "left": 1, "held": 0}
 
 
 def test_service_that_comes_back_starts_the_clock_anew():

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from notices import sending, sweeping
 from notices.channels import close_channels
 from notices.channels.base import Outcome
+from notices.ledger import payloads
 from notices.models import Delivery, Evidence, Notice
 from notices.queueing import Contact
 from notices.rerouting import NotRepeatable, repeat
@@ -72,7 +73,7 @@ def test_a_notice_goes_out_once_and_the_server_s_words_are_kept(server):
     assert server.recipients == {"ana@mail.example": 1}
     fact = Evidence.objects.get()
     assert (fact.kind, fact.notice_id) == ("submitted", notice.pk)
-    assert b"Ok: queued as 1" in bytes(fact.payload.body)
+    assert b"Ok: queued as 1" in payloads.unpack(bytes(fact.payload.body))
     assert Notice.objects.get().grade == 1
 
 

@@ -18,6 +18,7 @@ from cases.models import Step
 from notices import tokens
 from notices.frozen_text import sanitised, without_links
 from notices.kinds import Kind
+from notices.ledger import payloads
 from notices.models import Evidence, Notice, Template, TemplateVersion
 from tests.people import ago, flag, learn, mona, open_case, staff, take_in, warned
 
@@ -161,7 +162,7 @@ def test_reading_records_once_that_this_session_was_shown_the_text(client, notic
     assert bytes(notice.content_sha256).hex()[:8] in page
     fact = Evidence.objects.get()
     assert (fact.kind, fact.notice_id) == (Kind.SHOWN, notice.pk)
-    body = bytes(fact.payload.body).decode()
+    body = payloads.unpack(bytes(fact.payload.body)).decode()
     key = client.session.session_key
     assert hashlib.sha256(key.encode()).hexdigest() in body
     assert key not in body

@@ -12,12 +12,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from cases.actions.intake.addresses import TABLE, copy_into, merge_named
 from cases.actors import Actor
 from cases.models import State
 from cases.reading import FlagRow
 
 # `incoming` is the batch as it was read; `held` names the accounts in it once their rows are ours. Statistics from a
-# few hundred rows are enough to keep the planner from taking `incoming` for empty.
+# few hundred rows are enough to keep the planner from taking `incoming` for empty. A dry run merges every batch in one
+# transaction, so each empties what the one before left.
 _INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
     line bigint, source text, reference text, external_id text, display_name text, language text, timezone text,
@@ -26,6 +28,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 CREATE TEMPORARY TABLE IF NOT EXISTS held (
     external_id text PRIMARY KEY, account_id bigint, fresh boolean, reports bigint
 ) ON COMMIT DELETE ROWS;
+DELETE FROM incoming;
+DELETE FROM held;
 SET LOCAL default_statistics_target = 2
 """
 _COLUMNS = (
@@ -132,6 +136,24 @@ WITH ends AS MATERIALIZED (
 UPDATE cases_contactpoint p SET valid_to = ends.ends FROM ends WHERE ends.id = p.id
 """
 
+# Addresses on other channels, and verified ones: what few files have.
+_OTHERS = """
+CREATE TEMPORARY TABLE IF NOT EXISTS others (
+    line bigint, channel text, address text, canonical text, verified_at timestamptz
+) ON COMMIT DELETE ROWS;
+DELETE FROM others
+"""
+_OTHERS_COLUMNS = "line channel address canonical verified_at".split()
+_OTHERS_TYPES = "int8 text text text timestamptz".split()
+_NAME_OTHERS = """
+INSERT INTO named (
+    line, account_id, channel, rank, valid_from, address, canonical, source, changed_by, label, verified_at
+)
+SELECT o.line, h.account_id, o.channel, 0, i.reported_at, o.address, o.canonical, 'flag:' || left(i.source, 90),
+       'import', '', o.verified_at
+FROM others o JOIN incoming i USING (line) JOIN held h USING (external_id)
+"""
+
 _OPEN_CASES = """
 WITH opened AS (
     INSERT INTO cases_case (account_id, policy_id, ladder_id, wave_id, state, resolution, version, opened_at)
@@ -173,9 +195,12 @@ def merge(
         with cursor.copy(f"COPY incoming ({_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(_TYPES)
             read = 0
+            others = []
             for row in rows:
                 copy.write_row(_row(row, policies))
                 read += 1
+                if row.others:
+                    others.append(row)
         cursor.execute("ANALYZE incoming")
         cursor.execute(_DROP_REPEATED)
         cursor.execute(_DROP_KNOWN)
@@ -189,6 +214,8 @@ def merge(
         cursor.execute(_FIRST_ADDRESSES)
         cursor.execute(_FURTHER_ADDRESSES)
         cursor.execute(_END_PERIODS)
+        if others:
+            _merge_others(others)
         values: dict[str, Any] = {
             "wave": wave_id,
             "state": State.OPEN.value,
@@ -207,6 +234,17 @@ def merge(
         "cases_joined": new - opened,
         "accounts_new": accounts_new,
     }
+
+
+def _merge_others(rows: Iterable[FlagRow]) -> None:
+    """Merge what rows say of other channels and of verified addresses, after their e-mail addresses."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OTHERS)
+        cursor.execute(TABLE)
+        lines = ((row.line, *other) for row in rows for other in row.others)
+        copy_into("others", _OTHERS_COLUMNS, _OTHERS_TYPES, lines)
+        cursor.execute(_NAME_OTHERS)
+    merge_named()
 
 
 def _row(row: FlagRow, policies: Mapping[str, int]) -> tuple[Any, ...]:

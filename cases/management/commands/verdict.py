@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import IO, Any, cast
 
@@ -14,6 +15,8 @@ from rich.text import Text
 
 from cases.answers import Answer, Found, Match, answer, find, local
 from cases.models import Account
+from cases.provenance import Provenance
+from cases.whence import told
 from notices.grading import VERSION
 from notices.history import Happening
 
@@ -117,15 +120,24 @@ def _print_answer(console: Console, found: Answer, zone: str) -> None:
         console.print(f"  served        no; the rule asks for {history.rule}")
     console.print(f"  weakest link  {standing.weakest_link}")
     console.print(f"  what follows  {found.follows}")
+    if history.erased_at:
+        console.print(f"  erased        text, addresses and payloads, on {local(history.erased_at, zone)}")
     console.print(f"  evidence      grade {standing.grade} of 6; graded by version {VERSION}")
     console.print(
         f"  text          {history.notice.language_used}, SHA-256 {bytes(history.notice.content_sha256).hex()}"
     )
     for attempt in history.attempts:
         linked = f", repeats {attempt.repeats} ({attempt.reason})" if attempt.repeats else ""
+        if attempt.reason and not attempt.repeats:
+            linked = f", tried {attempt.reason}"
         console.print(
-            Text(f"  {attempt.number}  {attempt.channel} to {attempt.address}: {attempt.state}{linked}")
+            Text(
+                f"  {attempt.number}  {attempt.channel} to {attempt.address or '(erased)'}: {attempt.state}{linked}"
+            )
         )
+        if whence := found.provenance.get(attempt.id):
+            for line in told(whence, zone):
+                console.print(Text(f"      {line}"))
         for fact in attempt.facts:
             _print_fact(console, fact)
     if history.by_holder:
@@ -166,6 +178,7 @@ def _answer_as_json(found: Answer) -> dict[str, Any]:
         "weakest_link": standing.weakest_link,
         "deadline_at": found.deadline_at.isoformat() if found.deadline_at else None,
         "follows": found.follows,
+        "erased_at": history.erased_at.isoformat() if history.erased_at else None,
         "attempts": [
             {
                 "delivery": attempt.number,
@@ -173,12 +186,35 @@ def _answer_as_json(found: Answer) -> dict[str, Any]:
                 "address": attempt.address,
                 "state": attempt.state,
                 "repeats": attempt.repeats or None,
+                "reason": attempt.reason or None,
                 "queued_at": attempt.queued_at.isoformat(),
+                "provenance": _provenance_as_json(found.provenance.get(attempt.id)),
                 "facts": [_fact_as_json(fact) for fact in attempt.facts],
             }
             for attempt in history.attempts
         ],
         "by_holder": [_fact_as_json(fact) for fact in history.by_holder],
+    }
+
+
+def _provenance_as_json(whence: Provenance | None) -> dict[str, Any] | None:
+    if whence is None:
+        return None
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(whence).items()
+        if name not in ("began_marked", "sent_marked")
+    } | {
+        name: [
+            {
+                "kind": mark.kind,
+                "from": mark.begins_at.isoformat(),
+                "to": mark.ends_at.isoformat() if mark.ends_at else None,
+                "source": mark.source,
+            }
+            for mark in getattr(whence, name)
+        ]
+        for name in ("began_marked", "sent_marked")
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -11,9 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from notices.tracking import Inbound, receive
+from notices.inbound import Inbound, receive
+from notices.inbound.reading import Known
+from notices.inbound.receiving import explained
 
 BATCH = 200
 
@@ -33,7 +37,31 @@ class Command(BaseCommand):
             "--watch", action="store_true", help="with --maildir: go on, looking twice a second"
         )
 
-    def handle(self, *, recipient: str, maildir: Path | None, watch: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--explain",
+            type=Path,
+            nargs="+",
+            metavar="FILE",
+            help="print as JSON, a line for each file, what would be read in it; nothing is stored",
+        )
+        parser.add_argument(
+            "--mailed",
+            help="with --explain: the addresses that we mailed, by commas; without it every address counts as one",
+        )
+
+    def handle(
+        self,
+        *,
+        recipient: str,
+        maildir: Path | None,
+        watch: bool,
+        explain: list[Path] | None,
+        mailed: str | None,
+        **options: Any,
+    ) -> None:
+        if explain is not None:
+            self._explain(explain, recipient, mailed)
+            return
         if maildir is None:
             self._take_one(recipient)
             return
@@ -45,6 +73,15 @@ class Command(BaseCommand):
                 return
             if not taken:
                 time.sleep(0.5)
+
+    def _explain(self, files: list[Path], recipient: str, mailed: str | None) -> None:
+        ours = Known(None if mailed is None else mailed.split(","), authserv_id=settings.NOTICE_AUTHSERV_ID)
+        for file in files:
+            try:
+                message = Inbound(file.read_bytes(), recipient)
+            except OSError as error:
+                raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+            self.stdout.write(json.dumps({"file": str(file), **explained(message, ours)}, ensure_ascii=False))
 
     def _take_one(self, recipient: str) -> None:
         raw = sys.stdin.buffer.read()
