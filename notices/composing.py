@@ -181,5 +181,7 @@ def subject(content: bytes) -> str:
 
 
 def unpack(packed: bytes, dictionary_id: int) -> bytes:
-    """The frozen bytes, byte for byte as they were composed."""
+    """The frozen bytes, byte for byte as they were composed; b"" where they were erased."""
+    if not packed:
+        return b""
     return _decompressor(dictionary_id).decompress(packed)

@@ -151,6 +151,8 @@ def repeat(delivery_id: int, *, reason: str, now: datetime) -> int:
         if old.state != DeliveryState.UNKNOWN:
             raise NotRepeatable(f"{old} is {old.state}, not unknown: there is nothing in doubt to repeat.")
         again = Delivery.objects.filter(notice=old.notice_id, retry_of=old).first()
+        if not old.notice.content:
+            raise NotRepeatable(f"{old} is of a notice that was erased: there is nothing to send any more.")
         if again is not None:
             raise NotRepeatable(f"{old} was repeated already, as {again}.")
         plan = old.notice.plan[old.chain] if old.notice.plan else []

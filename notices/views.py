@@ -36,7 +36,8 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     notice = get_object_or_404(Notice.objects.only("recipient", "issued_at"), pk=notice_id)
     now = timezone.now()
-    if now >= notice.issued_at + timedelta(days=settings.NOTICE_LINK_DAYS):
+    erased = notice.recipient == f"erased-{notice.pk}"  # nobody can be shown this text any more
+    if erased or now >= notice.issued_at + timedelta(days=settings.NOTICE_LINK_DAYS):
         return page(request, "notices/link_expired.html", {}, status=410)
     if request.method != "POST":
         return page(request, "notices/link.html", {})

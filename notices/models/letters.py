@@ -1,4 +1,4 @@
-"""Notices on paper: a delivery's letter, the batches in which letters go to a print shop, tracking that told nothing."""
+"""Notices on paper: a delivery's letter, the batches for a print shop, and tracking rows that told nothing."""
 
 from __future__ import annotations
 

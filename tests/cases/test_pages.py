@@ -172,8 +172,8 @@ def test_an_answer_costs_the_same_for_one_notice_and_for_two(support, django_ass
     steps.escalate(two.case_id, actor=mona(), at=ago(20))
     for who in ("u-one", "u-two"):
         with django_assert_num_queries(
-            4 + 6
-        ):  # who asks; account, steps, facts, attempts, evidence, deliveries
+            4 + 6 + 2
+        ):  # who asks; account, steps, facts, attempts, evidence, deliveries; addresses and marks
             asked(support, who)
 
 

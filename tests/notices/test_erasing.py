@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from notices import tokens
+from notices.frozen_text import frozen_text
 from notices.kinds import Kind
 from notices.ledger import NewFact
 from notices.ledger.erasing import StillUnderWay, erase_notices
 from notices.ledger.payloads import unpack
 from notices.models import Delivery, Evidence, EvidencePayload, InboundMessage, Notice
 from notices.recording import record
+from notices.rerouting import NotRepeatable, repeat
 from tests.notices.builders import issued
 
 pytestmark = pytest.mark.django_db
@@ -186,3 +189,15 @@ def test_the_orm_is_refused_like_everybody_else():
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             change()
+
+
+def test_nobody_can_be_shown_or_sent_what_was_erased(client):
+    notice = told()
+    delivery = notice.deliveries.get()
+    Delivery.objects.update(state="unknown")
+    erase(notice)
+    assert client.post(tokens.link(notice.pk)).status_code == 410
+    notice.refresh_from_db()
+    assert frozen_text(notice).text == ""
+    with pytest.raises(NotRepeatable, match="was erased"):
+        repeat(delivery.pk, reason="in doubt", now=NOW)
