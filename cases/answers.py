@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
+from cases.actions.holding import held_back
 from cases.deadlines import has_passed, response_deadline
 from cases.models import Account, Case, ContactPoint, State, Step
 from cases.models.policy import RungKind
@@ -101,7 +102,9 @@ def answer(found: Found, *, now: datetime, known_at: datetime | None = None) -> 
     ]
     told = histories([step.notice for step in asked], now=now, known_at=known_at)
     whence = provenances([a for history in told.values() for a in history.attempts], known_at=moment)
-    return [_answer(step, told[step.notice_id], account, steps, whence, moment) for step in asked]
+    # What is held is held now; how it looked at a moment in the past is not on record.
+    held = held_back([step.notice_id for step in asked], now=now) if known_at is None else {}
+    return [_answer(step, told[step.notice_id], account, steps, whence, held, moment) for step in asked]
 
 
 def _answer(
@@ -110,6 +113,7 @@ def _answer(
     account: Account,
     steps: Sequence[Step],
     whence: Mapping[int, Provenance],
+    held: Mapping[int, str],
     now: datetime,
 ) -> Answer:
     served_at, window = history.standing.served_at, step.rung.window_days
@@ -120,7 +124,9 @@ def _answer(
         step=step,
         history=history,
         headline=headline(history, account.timezone),
-        follows=_follows(step, history.standing, deadline_at, later, account.timezone, now),
+        follows=_follows(
+            step, history.standing, deadline_at, later, account.timezone, now, held.get(step.notice_id, "")
+        ),
         deadline_at=deadline_at,
         provenance={a.id: whence[a.id] for a in history.attempts if a.id in whence},
     )
@@ -156,8 +162,9 @@ def _follows(
     later: Sequence[Step],
     zone: str,
     now: datetime,
+    held: str,
 ) -> str:
-    """What the verdict means for the case."""
+    """What the verdict means for the case. `held`: why its clock is held back, if it is."""
     kind = step.rung.kind
     if step.overturned_at is not None and step.overturned_at <= now:
         return f"The {kind} was overturned; nothing rests on it."
@@ -180,6 +187,10 @@ def _follows(
             f"the {later[0].rung.kind} that followed stands on it.{how}"
         )
     if has_passed(deadline_at, now=now):
+        if held:
+            return (
+                f"The time to answer passed on {local(deadline_at, zone)}, but nothing may follow yet: {held}"
+            )
         return f"The time to answer passed on {local(deadline_at, zone)}: the next step may be taken.{how}"
     return f"The account has until {local(deadline_at, zone)} to answer; no further step may be taken before.{how}"
 

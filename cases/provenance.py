@@ -68,8 +68,10 @@ class Provenance:
     @property
     def by_whom(self) -> str:
         """Who made it the account's address, for people."""
+        if self.changed_by == Changer.IMPORT:
+            return "who set it is not known"
         label = str(Changer(self.changed_by).label)
-        return f"{label} ({self.changed_by_label})" if self.changed_by_label else label
+        return f"set by {label}" + (f" ({self.changed_by_label})" if self.changed_by_label else "")
 
 
 @dataclass(frozen=True, slots=True)

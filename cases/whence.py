@@ -13,7 +13,7 @@ def told(whence: Provenance, zone: str) -> list[str]:
     until = f" until {_at(whence.until, zone)}" if whence.until else ""
     lines = [
         f"The account's address since {_at(whence.since, zone)}{until}: "
-        f"from {whence.source}, changed by {whence.by_whom}, "
+        f"from {whence.source}, {whence.by_whom}, "
         + (f"verified on {_at(whence.verified_at, zone)}." if whence.verified_at else "not verified."),
         _current(whence, zone),
     ]

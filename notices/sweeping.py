@@ -82,6 +82,7 @@ def repeat_unknown(*, now: datetime) -> int:
     doubtful = Delivery.objects.filter(
         state=DeliveryState.UNKNOWN, settled_at__lt=limit, retries__isnull=True, retry_of__isnull=True
     ).filter(notice__served_at__isnull=True, notice__stood_down_at__isnull=True)
+    doubtful = doubtful.exclude(notice__content=b"")  # erased
     ids = list(doubtful.order_by("pk").values_list("pk", flat=True)[:STUCK])
     for pk in ids:
         repeat(pk, reason=f"policy {settings.NOTICE_RESEND_UNKNOWN}: outcome unknown", now=now)

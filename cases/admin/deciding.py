@@ -86,7 +86,7 @@ def action(decision: Decision) -> Action:
             **modeladmin.admin_site.each_context(request),
             "title": f"{decision.label}: {len(cases)} case{'s' if len(cases) != 1 else ''}",
             "decision": decision,
-            "cases": cases,
+            "chosen": cases,
             "form": form,
         }
         return TemplateResponse(request, "admin/cases/case/decide.html", context)

@@ -67,7 +67,9 @@ def pack(body: bytes) -> bytes:
     compressor = _FRESH.copy()
     text = _HASH.sub(b'"\\0"', body) if hashes else body
     packed = compressor.compress(text) + compressor.flush()
-    stored = _DEFLATED_1 + bytes([len(hashes)]) + b"".join(map(bytes.fromhex, map(bytes.decode, hashes))) + packed
+    stored = (
+        _DEFLATED_1 + bytes([len(hashes)]) + b"".join(map(bytes.fromhex, map(bytes.decode, hashes))) + packed
+    )
     return stored if len(stored) < len(body) or not body.startswith(_PLAIN) else body
 
 

@@ -76,7 +76,7 @@ class ProviderEvent(models.Model):
         DISMISSED = "dismissed", "set aside by a person"
 
     esp = models.CharField(max_length=30)
-    key = models.BinaryField(max_length=32, unique=True, help_text="of the evidence that it would become")
+    key = models.BinaryField(max_length=16, unique=True, help_text="of the evidence that it would become")
     event_id = models.CharField(max_length=400)
     kind = models.CharField(max_length=20, choices=Kind)
     occurred_at = models.DateTimeField(null=True, help_text="as the provider says")

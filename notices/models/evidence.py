@@ -27,7 +27,7 @@ class Evidence(models.Model):
     occurred_at = models.DateTimeField(help_text="when it happened, as far as the source can be believed")
     recorded_at = models.DateTimeField(db_default=Now(), help_text="when we learnt it")
     test = models.BooleanField(default=False, help_text="the provider was in test mode; worth nothing")
-    key = models.BinaryField(max_length=32, unique=True, help_text="idempotency key; one fact is stored once")
+    key = models.BinaryField(max_length=16, unique=True, help_text="idempotency key; one fact is stored once")
     commitment = models.BinaryField(max_length=32, help_text="SHA-256 of salt and canonical payload")
 
     class Meta:

@@ -64,7 +64,7 @@ class StreamGapAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Close a gap",
-            "gaps": chosen,
+            "chosen": chosen,
             "form": form,
         }
         return TemplateResponse(request, "admin/notices/streamgap/close.html", context)

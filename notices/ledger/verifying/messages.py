@@ -11,6 +11,7 @@ import zstandard
 from django.db import connection
 
 from notices import composing
+from notices.channels.forms import leaving
 from notices.ledger import payloads
 from notices.ledger.rows import in_binary
 from notices.ledger.verifying.facts import erased_notices
@@ -64,7 +65,7 @@ def _text(row: _Row, erased: bool, findings: Findings) -> _Text:
     if erased and not packed:
         return _Text(None, erased=True)
     try:
-        content = composing.unpack(packed, dictionary_id)
+        content = composing.unpack(packed, dictionary_id) if packed else None
     except (zstandard.ZstdError, ContentDictionary.DoesNotExist):
         content = None
     if content is None or hashlib.sha256(content).digest() != sha256:
@@ -77,9 +78,9 @@ def _text(row: _Row, erased: bool, findings: Findings) -> _Text:
 def _check_calls(notice_ids: Sequence[int], texts: Mapping[int, _Text], findings: Findings) -> None:
     """Each call for a delivery recorded the SHA-256 of the bytes that it sent. Two queries."""
     heads = {
-        pk: (notice, head)
-        for pk, notice, head in in_binary(
-            "SELECT id, notice_id, head FROM notices_delivery WHERE notice_id = ANY(%b::bigint[])",
+        pk: (notice, channel, head)
+        for pk, notice, channel, head in in_binary(
+            "SELECT id, notice_id, channel, head FROM notices_delivery WHERE notice_id = ANY(%b::bigint[])",
             [list(notice_ids)],
         )
     }
@@ -95,12 +96,12 @@ def _check_calls(notice_ids: Sequence[int], texts: Mapping[int, _Text], findings
         named = _named(body)
         if not named or delivery not in heads:
             continue
-        notice, head = heads[delivery]
+        notice, channel, head = heads[delivery]
         text = texts[notice]
         if text.content is None or (text.erased and not head):
             continue
         if delivery not in made:
-            made[delivery] = hashlib.sha256(head + text.content).hexdigest()
+            made[delivery] = hashlib.sha256(leaving(channel, head, text.content)).hexdigest()
         if made[delivery] != named:
             findings.add(
                 "message_changed",

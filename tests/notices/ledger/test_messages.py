@@ -10,6 +10,7 @@ from notices.ledger import seal
 from notices.ledger.erasing import erase_notices
 from notices.ledger.verifying import verify
 from notices.models import Delivery, EvidencePayload, Tile
+from notices.queueing import Contact
 from notices.sending import claim, settle
 from tests.notices.builders import issued
 from tests.notices.ledger.builders import NOW, as_superuser, found, sealed
@@ -39,6 +40,15 @@ def test_an_erased_notice_is_fine():
 
 def test_messages_that_were_sent_are_fine():
     sent()
+    assert verify().ok
+
+
+def test_each_channel_s_message_is_known_by_what_left_on_it():
+    """A text message is not a mail: of a notice by SMS only the text leaves."""
+    issued(NOW, chains=[[Contact("sms", "+447700900123")], [Contact("inapp", "u-1")]])
+    claimed = claim(list(Delivery.objects.values_list("pk", flat=True)))
+    settle(claimed, [Outcome(c.id, "submitted", at=NOW) for c in claimed])
+    seal(now=NOW)
     assert verify().ok
 
 
