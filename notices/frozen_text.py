@@ -38,7 +38,9 @@ def frozen_text(notice: Notice) -> FrozenText:
     """Read a notice's frozen bytes; empty texts where they were erased. The HTML is safe to put into a page."""
     message = message_from_bytes(content(notice), policy=default)
     return FrozenText(
-        subject=str(message["Subject"] or ""), html=sanitised(_part(message, "html")), text=_part(message, "plain")
+        subject=str(message["Subject"] or ""),
+        html=sanitised(_part(message, "html")),
+        text=_part(message, "plain"),
     )
 
 

@@ -105,7 +105,17 @@ def _set_up() -> dict[str, str]:
     look = Permission.objects.filter(
         codename__startswith="view_", content_type__app_label__in=["cases", "notices"]
     )
-    work = Permission.objects.filter(codename="change_case")
+    work = Permission.objects.filter(
+        codename__in=[
+            "change_case",
+            "close_streamgap",
+            "lift_suppression",
+            "print_letters",
+            "settle_providerevent",
+            "settle_webhookrequest",
+            "work_off_inboundmessage",
+        ]
+    )
     passwords = {}
     for name, rights in (("moderator", [*look, *work]), ("support", [*look]), ("administrator", [])):
         group = Group.objects.create(name=name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 
+import zstandard
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from notices.frozen_text import without_links
-from notices.inbound import working_off
+from notices.inbound import packing, working_off
 from notices.inbound.packing import unpack
 from notices.models import InboundMessage
 from notices.readonly import ReadOnlyAdmin, Rows, as_text, number, numbered
@@ -89,7 +91,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
         "outcome",
         "says",
         "reason",
-        "recipient",
+        "addressee",
         "delivery",
         "suggested",
         "handled_at",
@@ -121,7 +123,12 @@ class InboundMessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="SHA-256")
     def fingerprint(self, message: InboundMessage) -> str:
-        return bytes(message.sha256).hex()
+        raw = unpack(message.raw)
+        return hashlib.sha256(raw).hexdigest() if raw else "erased"
+
+    @admin.display(description="recipient")
+    def addressee(self, message: InboundMessage) -> str:
+        return message.recipient or packing.recipient(message.raw)
 
     @admin.display(description="whole message")
     def download(self, message: InboundMessage) -> SafeString:
@@ -152,7 +159,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
             raise Http404(f"There is no message I-{pk}.")
         try:
             raw = unpack(message.raw)
-        except zlib.error as error:
+        except (zlib.error, zstandard.ZstdError) as error:
             raise Http404(f"The bytes of I-{pk} cannot be read.") from error
         return HttpResponse(
             working_off.for_staff(raw),

@@ -1,4 +1,4 @@
-"""What a report on a delivery repeats: the header of the message that it is about. Reports are deflated against it."""
+"""What a report on a delivery repeats: the header of the message that it is about. Reports are packed against it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,17 @@
-"""Raw messages as they lie in the database: deflated, against the words that most reports have in common."""
+"""Raw messages as they lie in the database: packed against what reports of their server have in common."""
 
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
+
+import zstandard
 
 from notices.inbound.around import headers
+from notices.models import ContentDictionary
 
 # What reports of the usual servers say, most frequent last, since near matches cost least. Bytes once written need
-# this very text to be read: it must never change. (zlib marks each stream with its checksum and refuses another.)
+# this very text to be read: it must never change.
 _COMMON = b"""\
 Return-Path: <>\r\nX-Original-To: bounce+\r\nDelivered-To: bounce+\r\nReceived: from  by  with LMTP; (UTC)\r\n for <bounce+\
 Authentication-Results: ; dkim=none; spf=pass smtp.mailfrom=; dmarc=none\r\n\
@@ -51,31 +55,95 @@ Message Headers\r\nContent-Type: message/rfc822\r\n\r\nReturn-Path: <bounce+\r\n
 Date: \r\nSubject: \r\nAuto-Submitted: auto-generated\r\nContent-Language: en\r\nMIME-Version: 1.0\r\nContent-Type: \
 multipart/alternative; boundary="=_due-notice"\r\nTo: \r\nMessage-ID: <\r\n\r\n"""
 
+_ZSTD = b"\x02"  # what `pack` writes begins with it; before that there were bare streams of zlib's, which begin otherwise
+_LEVEL = 12
+_RECIPIENT = 1600  # bytes: 400 characters
+_FORMAT = zstandard.FORMAT_ZSTD1_MAGICLESS
 
-# A stream against a message's header too begins with this byte, and the delivery's id in eight. (That of a stream of
-# zlib's own is never 1.)
-_AROUND = b"\x01"
 
+def pack(raw: bytes, *, recipient: str = "", delivery: int = 0, header: bytes = b"", form: int = 0) -> bytes:
+    """The bytes to store: a byte 2, delivery and form (LEB128), then a zstd frame of recipient, NUL and the message.
 
-def pack(raw: bytes, *, delivery: int = 0, header: bytes = b"") -> bytes:
-    """The bytes to store. `header`: of the message that it reports on (`around.headers`), with the delivery's id."""
-    if not header:
-        compressor = zlib.compressobj(6, zdict=_COMMON)
-        return compressor.compress(raw) + compressor.flush()
-    compressor = zlib.compressobj(6, zdict=_COMMON + header)
-    return _AROUND + delivery.to_bytes(8, "big") + compressor.compress(raw) + compressor.flush()
+    Args:
+        recipient: of the envelope, where it is to be kept in here; without NUL.
+        header: of the message that it reports on (`around.headers`), with its `delivery`'s id.
+        form: id of the dictionary of its server (`forms`), 0 where there is none.
+    """
+    words = _words(form) + header
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL,
+        source_size=len(raw),
+        dict_size=len(words),
+        format=_FORMAT,
+        write_checksum=True,  # a frame does not say against which words it was packed
+        write_content_size=False,
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters, dict_data=_raw_dictionary(words))
+    packed = compressor.compress(recipient.encode() + b"\0" + raw)
+    return _ZSTD + _number(delivery if header else 0) + _number(form) + packed
 
 
 def unpack(packed: bytes | memoryview, limit: int = 0) -> bytes:
     """The message as it came; at most `limit` bytes of it if that is not 0. b"" where it was erased.
 
     Raises:
-        zlib.error: these bytes were not written by `pack` (or deflated without words in common).
+        zlib.error, zstandard.ZstdError: these bytes were not written by `pack`, or what they were packed against is
+            gone.
     """
-    packed, words = bytes(packed), _COMMON
+    raw = _unpacked(bytes(packed), limit + 1 + _RECIPIENT if limit else -1).partition(b"\0")[2]
+    return raw[:limit] if limit else raw
+
+
+def recipient(packed: bytes | memoryview) -> str:
+    """The envelope's recipient where it was packed too, else "". Raises as `unpack` does."""
+    return _unpacked(bytes(packed), 1 + _RECIPIENT).partition(b"\0")[0].decode()
+
+
+def _unpacked(packed: bytes, size: int) -> bytes:
     if not packed:
         return b""
-    if packed.startswith(_AROUND):
-        delivery, packed = int.from_bytes(packed[1:9], "big"), packed[9:]
-        words += headers([delivery]).get(delivery, b"")
-    return zlib.decompressobj(zdict=words).decompress(packed, limit)
+    if not packed.startswith(_ZSTD):
+        return b"\0" + zlib.decompressobj(zdict=_COMMON).decompress(packed, max(size - 1, 0))
+    delivery, start = _read_number(packed, 1)
+    form, start = _read_number(packed, start)
+    words = _words(form) + (headers([delivery]).get(delivery, b"") if delivery else b"")
+    decompressor = zstandard.ZstdDecompressor(dict_data=_raw_dictionary(words), format=_FORMAT)
+    with decompressor.stream_reader(packed[start:]) as reader:
+        unpacked: bytes = reader.read(size)
+    return unpacked
+
+
+def _raw_dictionary(words: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(words, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+@lru_cache(maxsize=256)
+def _dictionary(pk: int) -> bytes:
+    data = ContentDictionary.objects.filter(pk=pk).values_list("data", flat=True).first()
+    if data is None:
+        raise zstandard.ZstdError(f"There is no dictionary {pk}.")
+    return bytes(data)
+
+
+def _words(form: int) -> bytes:
+    return _dictionary(form) if form else _COMMON
+
+
+def _number(value: int) -> bytes:
+    """A number from 0 on in LEB128."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _read_number(data: bytes, start: int) -> tuple[int, int]:
+    """The number that begins at `start`, and where it ends."""
+    value = shift = 0
+    for at in range(start, min(len(data), start + 9)):
+        value |= (data[at] & 0x7F) << shift
+        if data[at] <= 0x7F:
+            return value, at + 1
+        shift += 7
+    raise zstandard.ZstdError("These bytes are no packed message.")

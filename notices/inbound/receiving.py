@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from notices import recording
+from notices.inbound import forms
 from notices.inbound.around import headers
 from notices.inbound.packing import pack, unpack
 from notices.inbound.reading import Finding, Ours, Reading, envelope_delivery, read
@@ -105,30 +106,56 @@ def receive(messages: Sequence[Inbound], *, now: datetime) -> dict[str, int]:
     Returns:
         How many came to which outcome: recorded, unmatched, unclassified, known.
     """
-    fresh = {(hashlib.sha256(m.raw).digest(), _recipient(m)): m for m in messages}
+    fresh = {_digest(m): m for m in messages}
     counts = {"recorded": 0, "unmatched": 0, "unclassified": 0, "known": len(messages) - len(fresh)}
     with transaction.atomic():
-        hashes = list({sha256 for sha256, _ in fresh})
-        known = InboundMessage.objects.filter(sha256__in=hashes).values_list("sha256", "recipient")
-        for sha256, recipient in known:
-            if fresh.pop((bytes(sha256), recipient), None) is not None:
+        known = InboundMessage.objects.filter(sha256__in=list(fresh)).values_list("sha256", flat=True)
+        for digest in known:
+            if fresh.pop(bytes(digest), None) is not None:
                 counts["known"] += 1
         paths = (envelope_delivery(m.raw, m.recipient, Tokens()) for m in fresh.values())
         ours = Database([pk for pk in paths if pk is not None])
-        around = headers(ours.deliveries())
         heard: list[_Heard] = []
         rows = []
-        for (sha256, recipient), message in fresh.items():
+        for digest, message in fresh.items():
             reading = read(message.raw, recipient=message.recipient, ours=ours)
-            row = InboundMessage(received_at=now, sha256=sha256, recipient=recipient)
+            row = InboundMessage(
+                received_at=now, sha256=digest, recipient=_recipient(message), raw=message.raw
+            )
             heard += _settle(row, reading, ours)
-            about = row.delivery_id or 0
-            row.raw = pack(message.raw, delivery=about, header=around.get(about, b""))
             counts[row.outcome] += 1
             rows.append(row)
+        _pack(rows, ours)
         _insert(rows)
         _record(heard, now=now)
     return counts
+
+
+def _pack(rows: Sequence[InboundMessage], ours: Database) -> None:
+    """Pack the messages, each against its server's form and the header of what it reports on."""
+    around = headers(ours.deliveries())
+    recorded = [row for row in rows if row.outcome == Outcome.RECORDED and around.get(row.delivery_id or 0)]
+    servers = {id(row): name for row in recorded if (name := forms.server(bytes(row.raw)))}
+    known = forms.known(set(servers.values()))
+    # By name: see `learn`.
+    for row in sorted(recorded, key=lambda row: servers.get(id(row), "")):
+        name = servers.get(id(row), "")
+        if name and not known.get(name):
+            about = row.delivery_id or 0
+            known[name] = forms.learn(
+                name, forms.Report(bytes(row.raw), ours.address_of(about), around[about])
+            )
+    for row in rows:
+        about = row.delivery_id or 0
+        within = row.recipient if row.outcome == Outcome.RECORDED else ""
+        row.raw = pack(
+            bytes(row.raw),
+            recipient=within,
+            delivery=about,
+            header=around.get(about, b""),
+            form=known.get(servers.get(id(row), ""), 0),
+        )
+        row.recipient = row.recipient.removeprefix(within)
 
 
 def _insert(rows: Sequence[InboundMessage]) -> None:
@@ -146,7 +173,7 @@ def _insert(rows: Sequence[InboundMessage]) -> None:
             SELECT t.*, '', ''
             FROM unnest(%s::timestamptz[], %s::bytea[], %s::text[], %s::bytea[], %s::text[], %s::text[], %s::text[],
                         %s::bigint[], %s::bigint[], %s::text[], %s::text[]) AS t
-            ON CONFLICT (sha256, recipient) DO NOTHING
+            ON CONFLICT (sha256) DO NOTHING
             """,
             [[getattr(row, column) for row in rows] for column in columns],
         )
@@ -274,6 +301,11 @@ def explained(message: Inbound, ours: Ours) -> Mapping[str, object]:
 def _recipient(message: Inbound) -> str:
     """The envelope recipient in the form in which it is stored and compared."""
     return normal(message.recipient.replace("\x00", ""))[:400]
+
+
+def _digest(message: Inbound) -> bytes:
+    """What tells a message to one of our addresses from every other: 16 bytes."""
+    return hashlib.sha256(_recipient(message).encode() + b"\0" + message.raw).digest()[:16]
 
 
 def _bigint(value: int | None) -> int | None:

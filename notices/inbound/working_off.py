@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 from collections.abc import Collection
 from datetime import datetime
@@ -74,7 +75,7 @@ def attach(
             {
                 "reason": reason.strip(),
                 "message": f"I-{message.pk}",
-                "message_sha256": bytes(message.sha256).hex(),
+                "message_sha256": hashlib.sha256(unpack(message.raw)).hexdigest(),
                 "from": line(message.sender, 300),
                 "subject": line(message.subject, 300),
             },

@@ -46,7 +46,7 @@ class NewFact:
 def fingerprint(value: Any) -> bytes:
     """HMAC-SHA-256 of a value's canonical JSON under NOTICE_TOKEN_KEY, its first 16 bytes; the same for the same value.
 
-    128 bits: two facts in 10^15 would meet by chance once in a hundred million such ledgers.
+    128 bits: that any two of 10^12 facts meet by chance is less likely than 1 in 10^14.
 
     Keyed, because it is public (the ledger's leaves name it) and outlives an erasure: a bare SHA-256 would let anyone
     confirm a guess at what was erased.

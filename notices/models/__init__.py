@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from notices.models.events import ProviderEvent, WebhookRefusal, WebhookRequest, WebhookToken
 from notices.models.evidence import Evidence, EvidencePayload
-from notices.models.inbound import InboundMessage
+from notices.models.inbound import InboundMessage, ReportForm
 from notices.models.ledger import Checkpoint, SealQueue, Tile
 from notices.models.letters import Letter, LetterBatch, TrackingReject
 from notices.models.notice import ContentDictionary, Delivery, DeliveryState, Notice, NoticeKind
@@ -27,6 +27,7 @@ __all__ = [
     "NoticeKind",
     "ProviderEvent",
     "Question",
+    "ReportForm",
     "SealQueue",
     "StampFailure",
     "StreamGap",

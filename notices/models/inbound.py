@@ -6,7 +6,21 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notices.models.notice import Delivery
+from notices.models.notice import ContentDictionary, Delivery
+from notices.triggers import append_only
+
+
+class ReportForm(models.Model):
+    """What one mail server's reports have in common (`notices.inbound.forms`). Messages are packed against it."""
+
+    server = models.CharField(max_length=200, unique=True, help_text="as it calls itself in Reporting-MTA")
+    dictionary = models.ForeignKey(ContentDictionary, models.PROTECT, db_index=False, related_name="+")
+
+    class Meta:
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return self.server
 
 
 class InboundMessage(models.Model):
@@ -23,11 +37,17 @@ class InboundMessage(models.Model):
     OPEN = (Outcome.UNMATCHED, Outcome.UNCLASSIFIED)
 
     received_at = models.DateTimeField(db_default=Now())
-    sha256 = models.BinaryField(max_length=32)
-    recipient = models.CharField(
-        max_length=400, blank=True, default="", help_text="of the envelope, where the mail server told it"
+    # The same bytes may be for two of our addresses; to one of them they come once.
+    sha256 = models.BinaryField(
+        max_length=16, unique=True, help_text="of recipient and message: SHA-256, its first 16 bytes"
     )
-    raw = models.BinaryField(help_text="deflated")
+    recipient = models.CharField(
+        max_length=400,
+        blank=True,
+        default="",
+        help_text="of the envelope, where the mail server told it and it is not packed into the message",
+    )
+    raw = models.BinaryField(help_text="packed, see notices.inbound.packing")
     outcome = models.CharField(max_length=12, choices=Outcome)
     says = models.CharField(
         max_length=200, blank=True, default="", help_text="the kinds of evidence that were read in it"
@@ -47,8 +67,6 @@ class InboundMessage(models.Model):
 
     class Meta:
         constraints = [
-            # The same bytes may be for two of our addresses; to one of them they come once.
-            models.UniqueConstraint(fields=["sha256", "recipient"], name="one_inbound_message"),
             models.CheckConstraint(
                 condition=Q(outcome__in=["attached", "dismissed"], handled_at__isnull=False)
                 & ~Q(handled_by="")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from django.utils import timezone
 from cases.actions import appeals, disputes, exemptions
 from cases.models import Case, Exemption, Proposal, RejectedRow, Rung, User, Wave
 from notices import tokens
+from notices.inbound.packing import pack
 from notices.models import Evidence, InboundMessage, Notice
 from notices.readonly import CappedPaginator
 from tests.notices.rows import one_of_each
@@ -75,8 +75,8 @@ def one_of_everything() -> None:
     wave = Wave.objects.create(source="test", started_by=SYSTEM.label, counts={"rows": 3})
     RejectedRow.objects.create(wave=wave, line=7, raw="a,b\nc", reasons=["no account"])
     InboundMessage.objects.create(
-        sha256=b"\x01" * 32,
-        raw=zlib.compress(b"Subject: away\r\n\r\nBack on Monday."),
+        sha256=b"\x01" * 16,
+        raw=pack(b"Subject: away\r\n\r\nBack on Monday."),
         outcome="unclassified",
     )
     one_of_each(step.notice.deliveries.earliest("pk"))

@@ -11,6 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from notices.channels import close_channels
+from notices.inbound.packing import recipient
 from notices.models import Delivery, Evidence, InboundMessage
 from notices.queueing import Contact
 from notices.sending import send_due
@@ -118,7 +119,7 @@ def test_success_refusal_and_delay_come_back_as_evidence(relay):
     }
     messages = InboundMessage.objects.all()
     assert {message.outcome for message in messages} == {"recorded"}
-    assert {message.recipient.partition("+")[0] for message in messages} == {"bounce"}
+    assert {recipient(message.raw).partition("+")[0] for message in messages} == {"bounce"}
 
 
 def _again(sent: dict[str, Delivery]) -> dict[str, Delivery]:

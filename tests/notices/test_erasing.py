@@ -34,7 +34,7 @@ def told(recipient: str = "u-1") -> Notice:
     )
     record([fact], now=NOW)
     InboundMessage.objects.create(
-        sha256=hashlib.sha256(recipient.encode()).digest(),
+        sha256=hashlib.sha256(recipient.encode()).digest()[:16],
         raw=b"raw ana@mail.example",
         outcome="recorded",
         delivery=delivery,

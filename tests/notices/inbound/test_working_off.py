@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from notices import tokens
 from notices.inbound import Inbound, receive
+from notices.inbound.packing import unpack
 from notices.inbound.working_off import NotHandled, attach, dismiss, for_staff, suggestions
 from notices.ledger import payloads
 from notices.models import Delivery, Evidence, InboundMessage, Notice
@@ -63,7 +65,7 @@ def test_what_a_person_attaches_is_evidence_with_that_person_as_its_source():
     )
     body = json.loads(payloads.unpack(bytes(fact.payload.body)))
     assert (body["reason"], body["message"]) == ("Their own words.", f"I-{row.pk}")
-    assert body["message_sha256"] == bytes(row.sha256).hex()
+    assert body["message_sha256"] == hashlib.sha256(unpack(row.raw)).hexdigest()
     assert Notice.objects.get().verdict == "disproven"
     row.refresh_from_db()
     assert (row.outcome, row.handled_by, row.delivery) == ("attached", "user:cora", delivery)
