@@ -40,6 +40,8 @@ bench: .venv/installed
 	@$(run) -m bench.send
 	@$(run) -m bench.intake
 	@$(run) -m bench.ledger
+	@$(run) -m bench.disk
+	@$(run) -m bench.hooks
 
 lock: .venv/installed
 	.venv/bin/uv pip compile pyproject.toml --universal --generate-hashes --all-extras --no-header \
