@@ -201,7 +201,7 @@ class Supervisor:
                 self._running[process.name].stop()
                 del self._running[process.name]
             if process.name in self._readers:
-                self._readers[process.name].join(1.0)  # its last words
+                self._readers[process.name].join(10.0)  # its last words; at once, but on a busy machine
 
 
 def _how_it_ended(status: int) -> str:
