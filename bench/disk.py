@@ -89,10 +89,9 @@ def flags(path: Path, accounts: int, number: int) -> None:
 
     whole = path.with_name(f"whole-{path.name}")
     write_flags(whole, accounts=accounts, seed=number)
-    with (
-        whole.open(newline="", encoding="utf-8") as source,
-        path.open("w", newline="", encoding="utf-8") as out,
-    ):
+    # Among the mess are rows that are no UTF-8; they go on as they are, for the import to reject.
+    as_it_is = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+    with whole.open(**as_it_is) as source, path.open("w", **as_it_is) as out:
         rows, writer = csv.reader(source), csv.writer(out)
         header = next(rows)
         writer.writerow(header)
