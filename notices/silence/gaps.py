@@ -88,7 +88,7 @@ def close_filled(*, now: datetime) -> list[StreamGap]:
         usual = gap.usual / 100
         if gap.resumed_at is None and rule.flows(streams.window(gap.stream, now=now), usual):
             gap.resumed_at = now - streams.AGE
-            _ask_once_more(gap)
+            _ask_once_more(gap, now=now)
         expected, missing = streams.count(
             gap.stream, since=gap.began_at, until=gap.resumed_at or now - streams.AGE
         )
@@ -108,15 +108,15 @@ def _save(gap: StreamGap) -> None:
     )
 
 
-def _ask_once_more(gap: StreamGap) -> None:
+def _ask_once_more(gap: StreamGap, *, now: datetime) -> None:
     """What was learnt by asking while reports were missing may have been followed by a bounce that was missed."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE notices_question SET answered_at = NULL, again = true, times = 0, next_at = now()
+            UPDATE notices_question SET answered_at = NULL, again = true, times = 0, next_at = %s
             WHERE stream = %s AND answered_at IS NOT NULL AND asked_at >= %s
             """,
-            [gap.stream, gap.began_at],
+            [now, gap.stream, gap.began_at],
         )
 
 
