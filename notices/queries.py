@@ -33,11 +33,23 @@ def standings(
     facts = _facts(notice_ids, until)
     found: dict[int, Standing] = {}
     for pk, rule, tried in _tried(notice_ids, until):
-        reported = {fact.delivery for fact in facts[pk] if fact.kind in REPORTS}
-        attempts = [each.attempt(reported) for each in tried]
+        reported = _reported(facts[pk])
+        of_notice = [each.attempt(reported) for each in tried]
         swallowed = [Fact(Kind.BOUNCED, now, each.id) for each in tried if doubting and each.gap_from]
-        found[pk] = judge([*facts[pk], *swallowed], attempts, _rule(rule), now=now)
+        found[pk] = judge([*facts[pk], *swallowed], of_notice, _rule(rule), now=now)
     return found
+
+
+def attempts(notice_id: int, *, now: datetime) -> list[Attempt]:
+    """A notice's deliveries as grading sees them now: also from when on a bounce of each might not have reached us."""
+    until = datetime.max.replace(tzinfo=now.tzinfo)
+    reported = _reported(_facts([notice_id], until)[notice_id])
+    return [each.attempt(reported) for _, _, tried in _tried([notice_id], until) for each in tried]
+
+
+def _reported(facts: Sequence[Fact]) -> set[int | None]:
+    """The deliveries that their carriers reported on."""
+    return {fact.delivery for fact in facts if fact.kind in REPORTS}
 
 
 def _facts(notice_ids: Sequence[int], until: datetime) -> dict[int, list[Fact]]:

@@ -15,6 +15,7 @@ from notices import ledger
 from notices.kinds import Verdict
 from notices.ledger.verifying import verify
 from notices.models import Notice, SealQueue
+from notices.proof import verify as verify_program
 from notices.proof.building import build
 
 
@@ -46,7 +47,7 @@ def prove(bars: Progress, console: Any, var: Path) -> list[str]:
 def _bundle(notice: Notice, console: Any, var: Path) -> list[str]:
     path, program = var / f"proof-{notice.number}.zip", var / "verify.py"
     path.write_bytes(build(notice.pk, now=datetime.now(UTC)))
-    program.write_bytes((Path(ledger.__file__).parent.parent / "proof" / "verify.py").read_bytes())
+    program.write_bytes(Path(verify_program.__file__).read_bytes())
     key = ledger.verifier_keys()[0]
     # Isolated: no Django, no project, no network; what a court's expert would type.
     done = subprocess.run(

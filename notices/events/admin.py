@@ -37,6 +37,11 @@ class _Settled(ReadOnlyAdmin):
     actions = ("dismiss", "try_again")
     list_filter = ("state", "esp")
 
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        # Bodies are large, and only a row's own page shows its body.
+        rows = super().get_queryset(request)
+        return rows.defer("body") if request.resolver_match and not request.resolver_match.kwargs else rows
+
     def has_settle_permission(self, request: HttpRequest) -> bool:
         name = f"settle_{self.opts.model_name}"
         return request.user.has_perm(f"{self.opts.app_label}.{name}")
@@ -87,10 +92,6 @@ class ProviderEventAdmin(_Settled):
     def look_up(self, rows: Rows, term: str) -> Rows:
         return rows.filter(pk=number("P", term))
 
-    def get_queryset(self, request: HttpRequest) -> Rows:
-        rows = super().get_queryset(request)
-        return rows.defer("body") if request.resolver_match and not request.resolver_match.kwargs else rows
-
     @admin.display(description="what the provider said")
     def event(self, row: ProviderEvent) -> str:
         return as_json(json.loads(inflate(row.body))) if row.body else "erased"
@@ -119,10 +120,6 @@ class WebhookRequestAdmin(_Settled):
 
     def look_up(self, rows: Rows, term: str) -> Rows:
         return rows.filter(pk=number("W", term))
-
-    def get_queryset(self, request: HttpRequest) -> Rows:
-        rows = super().get_queryset(request)
-        return rows.defer("body") if request.resolver_match and not request.resolver_match.kwargs else rows
 
     @admin.display(description="request as it came")
     def request(self, row: WebhookRequest) -> str:

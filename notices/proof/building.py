@@ -13,7 +13,6 @@ from django.db import transaction
 from notices import composing, ledger, queries, tokens
 from notices.channels.forms import Form, form_of, leaving
 from notices.frozen_text import frozen_text, without_links
-from notices.grading import REPORTS
 from notices.kinds import Kind
 from notices.ledger import LedgerBroken, NotSealed, payloads
 from notices.ledger.tiles import NoTile
@@ -136,7 +135,7 @@ def _opened(rows: Sequence[Evidence]) -> dict[int, tuple[bytes | None, bytes | N
 def _deliveries(notice: Notice, now: datetime) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     """The messages by file name, and what is stated about each delivery."""
     content = b"" if is_erased(notice) else composing.unpack(bytes(notice.content), notice.dictionary_id)
-    blind = _blind(notice.pk, now)
+    blind = {each.id: each.blind_from for each in queries.attempts(notice.pk, now=now)}
     files: dict[str, bytes] = {}
     stated: list[dict[str, Any]] = []
     for delivery in Delivery.objects.filter(notice=notice).select_related("letter").order_by("pk"):
@@ -167,19 +166,6 @@ def _deliveries(notice: Notice, now: datetime) -> tuple[dict[str, bytes], list[d
     if content and all(one["content_from"] < 0 for one in stated):
         files[verify.TEXT] = content  # no message has the notice's text in it, as a short text has not
     return files, stated
-
-
-def _blind(notice_id: int, now: datetime) -> dict[int, datetime | None]:
-    """From when on a bounce of each delivery might not have reached us, as `queries.standings` sees it."""
-    until = datetime.max.replace(tzinfo=now.tzinfo)
-    reported = {
-        fact.delivery for fact in queries._facts([notice_id], until)[notice_id] if fact.kind in REPORTS
-    }
-    return {
-        each.id: each.attempt(reported).blind_from
-        for _, _, tried in queries._tried([notice_id], until)
-        for each in tried
-    }
 
 
 def _stated(notice: Notice, deliveries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1570,13 +1570,10 @@ def examine(
     return False, f"REJECTED. {shown(reason)}\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
-    parser = argparse.ArgumentParser(description="Check a proof bundle of Due Notice, offline.")
+def add_arguments(parser: argparse.ArgumentParser, *, key_help: str) -> None:
+    """What the command line takes: file, key, tsa_cert, json."""
     parser.add_argument("file", metavar="FILE.zip")
-    parser.add_argument(
-        "--key", metavar="VKEY", action="append", default=[], help="the platform's key, as it publishes it"
-    )
+    parser.add_argument("--key", metavar="VKEY", action="append", default=[], help=key_help)
     parser.add_argument(
         "--tsa-cert",
         metavar="FILE",
@@ -1585,6 +1582,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a certificate of the time-stamp authority",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; gives the exit status."""
+    parser = argparse.ArgumentParser(description="Check a proof bundle of Due Notice, offline.")
+    add_arguments(parser, key_help="the platform's key, as it publishes it")
     given = parser.parse_args(arguments)
     accepted, said = examine(given.file, given.key, given.tsa_cert, as_json=given.json)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -19,18 +19,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", metavar="FILE.zip")
-        parser.add_argument(
-            "--key", metavar="VKEY", action="append", default=[], help="trust this key instead"
-        )
-        parser.add_argument(
-            "--tsa-cert",
-            metavar="FILE",
-            action="append",
-            default=[],
-            help="a certificate of the time-stamp authority",
-        )
-        parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+        verify.add_arguments(parser, key_help="trust this key instead")
 
     def handle(self, *, file: str, key: list[str], tsa_cert: list[str], **options: Any) -> None:
         keys = key or ledger.verifier_keys()
